@@ -153,6 +153,12 @@
 //!   WebSocket this side sends a close frame with code 1000 and awaits the answer for as long. Over
 //!   UDP the client sends its disconnect before it closes the link.
 //! - **Errors** of the system reach the application as events, in the cause of [`Event::Error`].
+//! - **Faults of this machine** have a kind of their own, [`LinkErrorKind::Local`]: no network, no
+//!   route, an address that has vanished, a firewall. While connecting they end an address at once.
+//!   An established link over UDP ends if a datagram meets a fault, and another one does at least a
+//!   second later, with none sent in between: a machine that changes its network has no route for a
+//!   moment. Over TCP no system reports them; the client notices silence. An IPv4
+//!   address as text without a route is first looked up for NAT64 ([`SessionOptions::resolver`]).
 //!
 //! Reading, writing and idle passes allocate nothing, except that WebSocket copies each message. A
 //! thread keeps one receive buffer of 64 KiB for all its sessions. An idle session keeps about 9 KiB

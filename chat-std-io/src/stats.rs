@@ -21,7 +21,8 @@ pub struct IoStats {
     /// does, the client's own deadlines end the connection.
     pub datagrams_refused: u64,
     /// Datagrams that the system refused to send for another reason. The client treats them as lost
-    /// on the way, and resends their reliable contents.
+    /// on the way, and resends their reliable contents. A fault of this machine that lasts ends the
+    /// link ([`LinkErrorKind::Local`](crate::LinkErrorKind::Local)).
     pub datagrams_unsent: u64,
     /// Datagrams that were dropped because they were longer than 2,048 bytes, the longest valid
     /// length.

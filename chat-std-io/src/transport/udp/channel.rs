@@ -59,10 +59,10 @@ pub(super) enum Sent {
     Fault(LinkError),
 }
 
-/// The faults of this machine since it was last able to send or receive.
+/// The faults of this machine since it was last able to send.
 #[derive(Debug, Default)]
 pub(super) struct Faults {
-    /// It was able to send or receive once.
+    /// It was able to send once.
     worked: bool,
     since: Option<Timestamp>,
 }
@@ -135,15 +135,12 @@ impl Channel {
         stats: &mut IoStats,
     ) -> Received {
         let received = match result {
-            Ok(bytes) => {
-                self.faults.end();
-                if bytes <= MAX_DATAGRAM_BYTES {
-                    Received::Datagram(bytes)
-                } else {
-                    // No valid datagram is as long, so the client need not look at it.
-                    stats.datagrams_too_long += 1;
-                    Received::Ignored
-                }
+            // Proves nothing about a fault: without a route out, a server still gets through.
+            Ok(bytes) if bytes <= MAX_DATAGRAM_BYTES => Received::Datagram(bytes),
+            // No valid datagram is as long, so the client need not look at it.
+            Ok(_) => {
+                stats.datagrams_too_long += 1;
+                Received::Ignored
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => Received::Nothing,
             Err(error) if is_refusal(&error) => {
@@ -179,7 +176,7 @@ impl Channel {
 }
 
 impl Faults {
-    /// Records that a datagram was sent or received.
+    /// Records that a datagram was sent.
     pub(super) fn end(&mut self) {
         self.worked = true;
         self.since = None;
