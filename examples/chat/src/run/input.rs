@@ -1,9 +1,9 @@
 //! [`Lines`]: standard input, read by a thread so that reading never blocks the sockets.
 
+use chat_std_io::Waker;
 use std::io::{self, BufRead};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::mpsc::{self, Receiver, SyncSender, TryRecvError};
 use std::thread;
-use std::time::Duration;
 
 /// How many lines the thread reads ahead.
 const MAX_LINES_AHEAD: usize = 64;
@@ -19,37 +19,47 @@ pub(crate) enum Next {
 }
 
 impl Lines {
-    pub(crate) fn of_stdin() -> Self {
+    /// Starts the thread. It wakes the session for each line, and for the end.
+    pub(crate) fn of_stdin(waker: Waker) -> Self {
         let (sender, receiver) = mpsc::sync_channel(MAX_LINES_AHEAD);
         thread::spawn(move || {
-            let mut input = io::stdin().lock();
-            loop {
-                let mut line = Vec::new();
-                let read = input.read_until(b'\n', &mut line);
-                let line = match read {
-                    Ok(0) => break,
-                    Ok(_) => {
-                        let line = line.strip_suffix(b"\n").unwrap_or(&line);
-                        Ok(line.strip_suffix(b"\r").unwrap_or(line).to_vec())
-                    }
-                    Err(error) => Err(error),
-                };
-                let failed = line.is_err();
-                if sender.send(line).is_err() || failed {
-                    break;
-                }
-            }
+            forward(&sender, &waker);
+            // First the end, then the wake: the session looks when it is woken.
+            drop(sender);
+            waker.wake();
         });
         Self(receiver)
     }
 
-    /// The next line; waits up to `time` for it.
-    pub(crate) fn next(&self, time: Duration) -> Next {
-        match self.0.recv_timeout(time) {
+    /// The next line, if there is one.
+    pub(crate) fn next(&self) -> Next {
+        match self.0.try_recv() {
             Ok(Ok(line)) => Next::Line(line),
             Ok(Err(error)) => Next::Failed(error),
-            Err(RecvTimeoutError::Timeout) => Next::NotYet,
-            Err(RecvTimeoutError::Disconnected) => Next::End,
+            Err(TryRecvError::Empty) => Next::NotYet,
+            Err(TryRecvError::Disconnected) => Next::End,
         }
+    }
+}
+
+/// Sends lines until the end of standard input, or an error.
+fn forward(sender: &SyncSender<io::Result<Vec<u8>>>, waker: &Waker) {
+    let mut input = io::stdin().lock();
+    loop {
+        let mut line = Vec::new();
+        let read = input.read_until(b'\n', &mut line);
+        let line = match read {
+            Ok(0) => return,
+            Ok(_) => {
+                let line = line.strip_suffix(b"\n").unwrap_or(&line);
+                Ok(line.strip_suffix(b"\r").unwrap_or(line).to_vec())
+            }
+            Err(error) => Err(error),
+        };
+        let failed = line.is_err();
+        if sender.send(line).is_err() || failed {
+            return;
+        }
+        waker.wake();
     }
 }

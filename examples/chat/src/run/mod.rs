@@ -13,8 +13,7 @@ mod json;
 
 use crate::NAME;
 use chat_core::{
-    ChatConfig, ConnectOptions, OperationOptions, PropertyOptions, RequestError, State,
-    StatusMessage,
+    ChatConfig, ConnectOptions, OperationOptions, PropertyOptions, RequestError, StatusMessage,
 };
 use chat_std_io::{CloseOutcome, Session, SessionOptions, Tls};
 use command::{Command, Message};
@@ -28,8 +27,6 @@ use std::time::{Duration, Instant};
 
 /// The default of `--max-seconds`.
 pub(crate) const MAX_RUN: Duration = Duration::from_secs(300);
-/// The longest wait for either the sockets or standard input; the other one is not read meanwhile.
-const POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// The longest wait for the last bytes to be sent.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// The process is ended by force so long after `--max-seconds`, for example if it blocks because
@@ -92,7 +89,7 @@ pub(crate) fn run(options: Options) -> ExitCode {
         max,
         log_level: _,
     } = options;
-    let session = match Session::with_options(config, SessionOptions::new().tls(tls)) {
+    let mut session = match Session::with_options(config, SessionOptions::new().tls(tls)) {
         Ok(session) => session,
         Err(error) => {
             print_error(NAME, error);
@@ -103,7 +100,15 @@ pub(crate) fn run(options: Options) -> ExitCode {
         thread::sleep(max.saturating_add(GRACE));
         std::process::exit(TIME_OVER.into());
     });
-    let (lines, buffer, started) = (Lines::of_stdin(), EventBuffer::default(), Instant::now());
+    let waker = match session.waker() {
+        Ok(waker) => waker,
+        Err(error) => {
+            print_error(NAME, error);
+            return ExitCode::FAILURE;
+        }
+    };
+    let lines = Lines::of_stdin(waker);
+    let (buffer, started) = (EventBuffer::default(), Instant::now());
     let mut run = Run {
         session,
         region,
@@ -167,23 +172,11 @@ impl Run {
             if left.is_zero() {
                 return Ok(Err(Ending::TimeOver));
             }
-            let interval = left.min(POLL_INTERVAL);
-            let connected = !matches!(
-                self.session.chat.state(),
-                State::Uninitialized | State::Disconnected | State::Error
-            );
-            // One thread cannot wait for both. With a connection it waits for the sockets. Without
-            // one it waits for the input, so that a command such as connect starts at once.
-            let (input_wait, socket_wait) = if connected {
-                (Duration::ZERO, interval)
-            } else {
-                (interval, Duration::ZERO)
-            };
-            match self.lines.next(input_wait) {
+            match self.lines.next() {
                 Next::Line(line) => return Ok(Ok(line)),
                 Next::End => return Ok(Err(Ending::Quit)),
                 Next::Failed(error) => return Ok(Err(Ending::Input(error))),
-                Next::NotYet => self.session.wait(socket_wait),
+                Next::NotYet => self.session.wait(left),
             }
             self.print_events()?;
         }
