@@ -439,8 +439,13 @@ fn check_encoding(
                 params,
             },
         ) => {
-            let result = (internal_again, code_again, return_code_again, text_again);
-            assert_eq!((*internal, *code, *return_code, *debug_message), result);
+            let result = (
+                &internal_again,
+                &code_again,
+                &return_code_again,
+                &text_again,
+            );
+            assert_eq!((internal, code, return_code, debug_message), result);
             params
         }
         (
@@ -465,7 +470,7 @@ fn check_encoding(
                 params,
             },
         ) => {
-            assert_eq!((*code, *debug_message), (code_again, text_again));
+            assert_eq!((code, debug_message), (&code_again, &text_again));
             params
         }
         (message, again) => panic!("{message:?}, {again:?}"),
@@ -505,14 +510,21 @@ fn encode(
             internal: false,
             code,
             return_code,
-            debug_message,
+            ref debug_message,
             ..
-        } => MessageWriter::response(out, protocol, &LIMITS, code, return_code, debug_message),
+        } => MessageWriter::response(
+            out,
+            protocol,
+            &LIMITS,
+            code,
+            return_code,
+            debug_message.as_deref(),
+        ),
         Message::Response {
             internal: true,
             code,
             return_code,
-            debug_message,
+            ref debug_message,
             ..
         } => MessageWriter::internal_response(
             out,
@@ -520,14 +532,14 @@ fn encode(
             &LIMITS,
             code,
             return_code,
-            debug_message,
+            debug_message.as_deref(),
         ),
         Message::Event { code, .. } => MessageWriter::event(out, protocol, &LIMITS, code),
         Message::Disconnect {
             code,
-            debug_message,
+            ref debug_message,
             ..
-        } => MessageWriter::disconnect(out, protocol, &LIMITS, code, debug_message),
+        } => MessageWriter::disconnect(out, protocol, &LIMITS, code, debug_message.as_deref()),
         ref other => panic!("{other:?} has no parameters"),
     }?;
     let mut written = parameters.clone();

@@ -47,6 +47,20 @@ pub(crate) struct Budget {
     depth: u32,
     values: u32,
     memory: usize,
+    /// Whether what cannot be decoded is replaced instead of reported.
+    tolerant: bool,
+    /// The depth at the beginning.
+    outermost: u32,
+    replaced: u32,
+    /// The values of [`Budget::refund`].
+    refunded: u32,
+}
+
+/// The part of a [`Budget`] that a value uses up.
+#[derive(Clone, Copy)]
+pub(crate) struct Spent {
+    values: u32,
+    memory: usize,
 }
 
 impl Budget {
@@ -55,12 +69,69 @@ impl Budget {
             depth: limits.max_depth,
             values: limits.max_values,
             memory: limits.max_memory_bytes,
+            tolerant: false,
+            outermost: limits.max_depth,
+            replaced: 0,
+            refunded: 0,
         }
     }
 
-    /// How many more values fit.
+    /// How many more values fit, as if nothing had been taken back: the work of a value was done
+    /// whether it is kept or not.
     pub(crate) const fn values_left(&self) -> u32 {
-        self.values
+        self.values.saturating_sub(self.refunded)
+    }
+
+    /// Makes decoding replace what it cannot decode.
+    pub(crate) const fn set_tolerant(&mut self, tolerant: bool) {
+        self.tolerant = tolerant;
+    }
+
+    /// How often something was replaced.
+    pub(crate) const fn replaced(&self) -> u32 {
+        self.replaced
+    }
+
+    /// Whether to replace a part that violates a rule, instead of reporting it. Counts it if so.
+    #[cold]
+    pub(crate) const fn replaces_part(&mut self) -> bool {
+        if self.tolerant {
+            self.replaced = self.replaced.saturating_add(1);
+        }
+        self.tolerant
+    }
+
+    /// Whether to replace a value in which `kind` was found. Counts it if so.
+    #[cold]
+    pub(crate) fn replaces_value(&mut self, kind: DecodeErrorKind) -> bool {
+        let replaces = match kind {
+            // The end of the value cannot be found, and every container around it has tried.
+            DecodeErrorKind::Truncated
+            | DecodeErrorKind::BadLength
+            | DecodeErrorKind::UnknownType(_) => false,
+            // Whatever follows would exceed the limit too, so that each container around it would
+            // be walked again. Only whole values, and those of the pairs of a map, are replaced.
+            DecodeErrorKind::TooManyValues | DecodeErrorKind::TooMuchMemory => {
+                self.depth.saturating_add(1) >= self.outermost
+            }
+            _ => true,
+        };
+        replaces && self.replaces_part()
+    }
+
+    pub(crate) const fn spent(&self) -> Spent {
+        Spent {
+            values: self.values,
+            memory: self.memory,
+        }
+    }
+
+    /// Takes back what was spent since, for a value that is not kept.
+    pub(crate) const fn refund(&mut self, spent: Spent) {
+        let values = spent.values.saturating_sub(self.values);
+        self.refunded = self.refunded.saturating_add(values);
+        self.values = spent.values;
+        self.memory = spent.memory;
     }
 
     /// Runs `read` inside a container, one level deeper. `offset` is the position of the container.

@@ -57,6 +57,20 @@ impl<'a> Reader<'a> {
             .unwrap_or_default()
     }
 
+    /// Goes back to `offset`, an earlier value of [`Reader::offset`].
+    pub(crate) fn rewind(&mut self, offset: usize) {
+        debug_assert!(
+            (self.base..=self.offset()).contains(&offset),
+            "only what was read is read again"
+        );
+        self.position = offset.saturating_sub(self.base).min(self.position);
+    }
+
+    /// Skips everything that was not read yet.
+    pub(crate) fn skip_rest(&mut self) {
+        self.position = self.bytes.len();
+    }
+
     #[cold]
     pub(crate) const fn error(&self, kind: DecodeErrorKind, field: &'static str) -> DecodeError {
         DecodeError::new(kind, self.offset(), field)

@@ -7,6 +7,7 @@ use crate::limits::Budget;
 use crate::reader::Reader;
 use crate::text::Text;
 use crate::value::Value;
+use alloc::string::String;
 use alloc::vec::Vec;
 use bytes::Bytes;
 
@@ -42,7 +43,18 @@ pub(super) fn fits(
 pub(super) fn text(r: &Reader<'_>, b: &mut Budget, bytes: &[u8]) -> Result<Text, DecodeError> {
     let at = r.offset() - bytes.len();
     b.memory(Text::memory_bytes(bytes.len()), 1, at, "string")?;
-    Ok(utf8(bytes, at, "string")?.into())
+    match utf8(bytes, at, "string") {
+        Ok(text) => Ok(text.into()),
+        Err(_) if b.replaces_part() => lossy(bytes, b, at),
+        Err(error) => Err(error),
+    }
+}
+
+/// Copies text that is not UTF-8, with U+FFFD in place of what is not.
+pub(super) fn lossy(bytes: &[u8], b: &mut Budget, at: usize) -> Result<Text, DecodeError> {
+    // One bad byte becomes the three bytes of U+FFFD.
+    b.memory(Text::memory_bytes(bytes.len()), 3, at, "string")?;
+    Ok(Text::from(String::from_utf8_lossy(bytes)))
 }
 
 /// Copies `bytes`, the bytes that were read last.

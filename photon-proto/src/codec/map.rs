@@ -25,13 +25,18 @@ impl Pairs {
         Ok(Self(Vec::with_capacity(count)))
     }
 
+    /// Adds a pair. In tolerant decoding, a pair that no map can hold is dropped.
     pub(super) fn push(
         &mut self,
+        b: &mut Budget,
         key: Value,
         value: Value,
         key_at: usize,
     ) -> Result<(), DecodeError> {
         if key.is_container() {
+            if b.replaces_part() {
+                return Ok(());
+            }
             return Err(DecodeError::new(
                 DecodeErrorKind::ContainerAsKey,
                 key_at,
@@ -84,8 +89,14 @@ impl Pairs {
     }
 
     /// Completes a Dictionary, in which a key that occurs twice is an error. Spec: wire.md 4.2.
-    pub(super) fn unique(self, at: usize) -> Result<Vec<(Value, Value)>, DecodeError> {
+    /// Tolerant decoding keeps its last value, as in a Hashtable.
+    pub(super) fn unique(
+        self,
+        b: &mut Budget,
+        at: usize,
+    ) -> Result<Vec<(Value, Value)>, DecodeError> {
         match first_duplicate(&self.0, |pair| &pair.0) {
+            Some(_) if b.replaces_part() => Ok(self.last_wins()),
             Some(_) => Err(DecodeError::new(
                 DecodeErrorKind::DuplicateKey,
                 at,

@@ -1,16 +1,18 @@
 //! Encoding and decoding of values, in GpBinary 1.6 and 1.8.
 //!
 //! `v16` and `v18` hold the two formats: `decode` copies values out, `skip` checks them without a
-//! copy, `encode` writes them. Skipping repeats the structure of decoding on purpose: a walk shared
+//! copy, `encode` writes them, `bounds` finds the end of a value that cannot be decoded. Skipping repeats the structure of decoding on purpose: a walk shared
 //! by both would have to build values that a skip throws away, on a path that most received
 //! messages take.
 
 mod arrays;
+mod bounds;
 mod common;
 mod encoder;
 mod map;
 mod message_value;
 mod params;
+mod tolerant;
 pub(crate) mod v16;
 pub(crate) mod v18;
 mod value_ref;
@@ -22,10 +24,12 @@ use crate::reader::Reader;
 use crate::value::Value;
 use alloc::vec::Vec;
 
-pub(crate) use common::utf8;
+pub(crate) use bounds::find_end;
+pub(crate) use common::{return_code, utf8};
 pub(crate) use encoder::Encoder;
 pub(crate) use message_value::decode_result;
 pub use params::{Element, Params};
+pub(crate) use tolerant::{REPLACEMENT, debug_message_lossy, text_code};
 pub use value_ref::{RawValue, ValueRef};
 pub use writer::{Encode, ValueWriter, Written};
 
@@ -156,6 +160,24 @@ pub(crate) fn decode_payload(
     code: u8,
     at: usize,
 ) -> Result<Value, DecodeError> {
+    let (start, spent) = (r.offset(), b.spent());
+    decode_whole_payload(protocol, r, b, code, at).or_else(|error| {
+        if !b.replaces_value(error.kind) {
+            return Err(error);
+        }
+        b.refund(spent);
+        r.rewind(start);
+        tolerant::replacement(protocol, r, b, code)
+    })
+}
+
+fn decode_whole_payload(
+    protocol: Protocol,
+    r: &mut Reader<'_>,
+    b: &mut Budget,
+    code: u8,
+    at: usize,
+) -> Result<Value, DecodeError> {
     if let Some(scalar) = decode_scalar(protocol, r, code)? {
         return scalar.decode(b, at);
     }
@@ -220,14 +242,24 @@ pub(crate) fn decode_element<'a>(
     r: &mut Reader<'a>,
     b: &mut Budget,
 ) -> Result<Element<'a>, DecodeError> {
-    let (code, at) = type_code(r, b)?;
-    match (protocol, code) {
-        (Protocol::V16, v16::code::STRING) | (Protocol::V18, v18::code::STRING) => {
-            Ok(Element::Text(string_bytes(protocol, r)?))
-        }
-        _ => Ok(Element::Other(decode_ref_payload(
-            protocol, r, b, code, at,
-        )?)),
+    b.values(1, r.offset(), "value")?;
+    decode_charged_element(protocol, r, b)
+}
+
+/// Like [`decode_element`], for a value that was charged to the budget.
+#[inline]
+pub(crate) fn decode_charged_element<'a>(
+    protocol: Protocol,
+    r: &mut Reader<'a>,
+    b: &mut Budget,
+) -> Result<Element<'a>, DecodeError> {
+    let at = r.offset();
+    let code = r.u8("type code")?;
+    if code == text_code(protocol) {
+        Ok(Element::Text(string_bytes(protocol, r)?))
+    } else {
+        let value = decode_ref_payload(protocol, r, b, code, at)?;
+        Ok(Element::Other(value))
     }
 }
 

@@ -1,12 +1,12 @@
 //! [`Params`]: a cursor over the parameters of a message, which builds no table of values.
 
-use crate::codec::ValueRef;
 use crate::codec::message_value::keep_last;
-use crate::codec::{self, Protocol};
+use crate::codec::{self, Protocol, RawValue, ValueRef};
 use crate::error::{DecodeError, DecodeErrorKind};
-use crate::limits::Budget;
+use crate::limits::{Budget, Spent};
 use crate::reader::Reader;
 use crate::value::{Parameters, Value};
+use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
 /// A cursor over the parameters of a message, in wire order.
@@ -14,6 +14,25 @@ use alloc::vec::Vec;
 /// [`Params::next_key`] moves to the next parameter, and one of the typed readers decodes its
 /// value. An unread value is skipped. Where speed does not matter, [`Params::pick`] collects the
 /// values of a few keys.
+///
+/// # Tolerance
+///
+/// A server relays what users send, so one bad value should not cost the others. After
+/// [`Params::set_tolerant`], a value that cannot be decoded is marked, and reading goes on behind
+/// it:
+///
+/// * [`Params::value_ref`], [`Params::element`], [`Params::elements`] and [`Params::pick`] return
+///   [`ValueRef::Undecodable`], [`Params::value`] and [`Params::to_parameters`] a replacement as
+///   [`ValueRef::to_value_lossy`] does.
+/// * A value that is not read may violate any rule and limit.
+/// * If even the end of a value cannot be found, the rest of the message is lost: the value and
+///   the elements behind it are marked, [`Params::next_key`] returns `None`, and
+///   [`Params::damage`] the reason. This happens if a length exceeds the input or is impossible,
+///   if the protocol does not define a type code (its payload has an unknown length), or if a value
+///   has 65,536 open containers, each with further elements.
+///
+/// A list with more elements than [`Limits::max_values`](crate::Limits::max_values) allows is an
+/// error in either case.
 #[derive(Clone, Debug)]
 pub struct Params<'a> {
     protocol: Protocol,
@@ -21,6 +40,26 @@ pub struct Params<'a> {
     budget: Budget,
     left: usize,
     unread: bool,
+    tolerant: bool,
+    undecodable: u32,
+    damage: Option<Damage<'a>>,
+}
+
+/// The position and budget in front of a value.
+#[derive(Clone, Copy)]
+struct Start {
+    at: usize,
+    spent: Spent,
+}
+
+/// The reason why the end of a value was not found, and what is lost with it.
+#[derive(Clone, Debug)]
+struct Damage<'a> {
+    error: DecodeError,
+    /// The bytes from the value on.
+    rest: &'a [u8],
+    /// The number of parameters behind the value.
+    parameters: usize,
 }
 
 /// One element of an array of mixed values. Exhaustive: text and anything else are all there is.
@@ -45,7 +84,122 @@ impl<'a> Params<'a> {
             budget,
             left,
             unread: false,
+            tolerant: false,
+            undecodable: 0,
+            damage: None,
         })
+    }
+
+    /// No parameters, because they were not found for this reason.
+    pub(crate) const fn lost(protocol: Protocol, budget: Budget, error: DecodeError) -> Self {
+        Self {
+            protocol,
+            reader: Reader::new(&[]),
+            budget,
+            left: 0,
+            unread: false,
+            tolerant: true,
+            undecodable: 1,
+            damage: Some(Damage {
+                error,
+                rest: &[],
+                parameters: 0,
+            }),
+        }
+    }
+
+    /// Makes the cursor tolerate what cannot be decoded. See [tolerance](Params#tolerance).
+    pub const fn set_tolerant(&mut self) {
+        self.tolerant = true;
+        self.budget.set_tolerant(true);
+    }
+
+    /// How many values, or parts of values, could not be decoded so far.
+    #[must_use]
+    pub const fn undecodable(&self) -> u32 {
+        self.undecodable.saturating_add(self.budget.replaced())
+    }
+
+    /// The reason why the rest of a tolerant cursor's parameters is lost.
+    #[must_use]
+    pub fn damage(&self) -> Option<DecodeError> {
+        self.damage.as_ref().map(|damage| damage.error)
+    }
+
+    /// Reads the last parameter from the end of a damaged message: an int above 0 with this key.
+    /// `None` if the message is not damaged, or if not exactly one parameter is lost behind the
+    /// damage.
+    ///
+    /// Read forwards, an int has a known length, so at most one of the possible lengths fits: in
+    /// GpBinary 1.8 too, where the bytes of a longer form never begin like a shorter one.
+    #[must_use]
+    pub fn int_behind_damage(&self, key: u8) -> Option<i32> {
+        let damage = self.damage.as_ref().filter(|one| one.parameters == 1)?;
+        // Key, type code, and one to five bytes.
+        let mut found = (3..=7).filter_map(|length: usize| {
+            let start = damage.rest.len().checked_sub(length)?;
+            let (found, value) = damage.rest.get(start..)?.split_first()?;
+            let mut reader = Reader::new(value);
+            let mut budget = self.budget.clone();
+            match codec::decode_ref(self.protocol, &mut reader, &mut budget) {
+                Ok(ValueRef::Int(value)) if reader.left() == 0 && *found == key => Some(value),
+                _ => None,
+            }
+        });
+        found.next().filter(|value| *value > 0)
+    }
+
+    #[inline]
+    fn start(&self) -> Start {
+        Start {
+            at: self.reader.offset(),
+            spent: self.budget.spent(),
+        }
+    }
+
+    /// Moves behind the value at `start`, in which `error` was found.
+    ///
+    /// # Errors
+    /// `error`, unless the cursor is tolerant.
+    #[cold]
+    fn pass(&mut self, start: Start, error: DecodeError) -> Result<RawValue<'a>, DecodeError> {
+        if !self.tolerant {
+            return Err(error);
+        }
+        let Start { at: start, spent } = start;
+        // What one value uses up is not missing for the others.
+        self.budget.refund(spent);
+        self.undecodable = self.undecodable.saturating_add(1);
+        self.reader.rewind(start);
+        let Ok(code) = self.reader.u8("type code") else {
+            self.lose(start, error);
+            return Ok(self.nothing(start));
+        };
+        let payload = self.reader.offset();
+        if let Err(error) = codec::find_end(self.protocol, &mut self.reader, code) {
+            self.lose(start, error);
+        }
+        // Of a value without an end this is the rest of the message.
+        let bytes = self.reader.since(payload);
+        Ok(RawValue::new(self.protocol, code, bytes, payload))
+    }
+
+    /// Marks a value that is lost completely.
+    const fn nothing(&self, at: usize) -> RawValue<'a> {
+        // Decoding a text without a length fails, as it should.
+        RawValue::new(self.protocol, codec::text_code(self.protocol), &[], at)
+    }
+
+    /// Notes that everything from the value at `start` on is lost.
+    fn lose(&mut self, start: usize, error: DecodeError) {
+        self.reader.rewind(start);
+        self.damage = Some(Damage {
+            error,
+            rest: self.reader.rest(),
+            parameters: self.left,
+        });
+        self.left = 0;
+        self.reader.skip_rest();
     }
 
     /// The serialization protocol of the message.
@@ -69,13 +223,25 @@ impl<'a> Params<'a> {
     pub fn next_key(&mut self) -> Result<Option<u8>, DecodeError> {
         if self.unread {
             self.unread = false;
-            codec::skip_value(self.protocol, &mut self.reader, &mut self.budget)?;
+            let start = self.start();
+            if let Err(error) = codec::skip_value(self.protocol, &mut self.reader, &mut self.budget)
+            {
+                self.pass(start, error)?;
+            }
         }
         if self.left == 0 {
             return Ok(None);
         }
         self.left -= 1;
-        let key = self.reader.u8("parameter key")?;
+        let at = self.reader.offset();
+        let key = match self.reader.u8("parameter key") {
+            Ok(key) => key,
+            Err(error) if self.tolerant => {
+                self.lose(at, error);
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        };
         self.unread = true;
         Ok(Some(key))
     }
@@ -86,7 +252,9 @@ impl<'a> Params<'a> {
     /// [`DecodeError`] if the value is malformed, or was read before.
     pub fn value_ref(&mut self) -> Result<ValueRef<'a>, DecodeError> {
         self.unread = false;
+        let start = self.start();
         codec::decode_ref(self.protocol, &mut self.reader, &mut self.budget)
+            .or_else(|error| self.pass(start, error).map(ValueRef::Undecodable))
     }
 
     /// Decodes the current value into an owned one.
@@ -95,7 +263,9 @@ impl<'a> Params<'a> {
     /// The same as [`Params::value_ref`].
     pub fn value(&mut self) -> Result<Value, DecodeError> {
         self.unread = false;
+        let start = self.start();
         codec::decode_tagged(self.protocol, &mut self.reader, &mut self.budget)
+            .or_else(|error| self.pass(start, error).map(|_| codec::REPLACEMENT))
     }
 
     /// The error for the value at `at`, which has another type than expected.
@@ -113,8 +283,22 @@ impl<'a> Params<'a> {
         let at = self.reader.offset();
         match self.value_ref()? {
             ValueRef::String(text) => Ok(text),
+            ValueRef::Undecodable(raw) if raw.is_text() => {
+                Err(DecodeError::new(DecodeErrorKind::NotUtf8, at, field))
+            }
             _ => Err(self.wrong_type(at, field)),
         }
+    }
+
+    /// Decodes the current value, which must be text. If the cursor is
+    /// [tolerant](Params::set_tolerant), U+FFFD stands in place of what is not UTF-8.
+    ///
+    /// # Errors
+    /// The same as [`Params::str`].
+    pub fn text_lossy(&mut self, field: &'static str) -> Result<Cow<'a, str>, DecodeError> {
+        let at = self.reader.offset();
+        let text = self.value_ref()?.text_lossy();
+        text.ok_or_else(|| self.wrong_type(at, field))
     }
 
     /// Decodes the current value, which must be text, without checking its UTF-8.
@@ -137,7 +321,11 @@ impl<'a> Params<'a> {
     #[inline]
     pub fn element(&mut self) -> Result<Element<'a>, DecodeError> {
         self.unread = false;
-        codec::decode_element(self.protocol, &mut self.reader, &mut self.budget)
+        let start = self.start();
+        codec::decode_element(self.protocol, &mut self.reader, &mut self.budget).or_else(|error| {
+            let raw = self.pass(start, error)?;
+            Ok(Element::Other(ValueRef::Undecodable(raw)))
+        })
     }
 
     /// Decodes the current value, which must be an int, short or byte.
@@ -151,6 +339,23 @@ impl<'a> Params<'a> {
             ValueRef::Int(value) => Ok(value),
             ValueRef::Short(value) => Ok(i32::from(value)),
             ValueRef::Byte(value) => Ok(i32::from(value)),
+            _ => Err(self.wrong_type(at, field)),
+        }
+    }
+
+    /// Like [`Params::int`]; `None` for a long or double, which is how JSON expresses a number that is
+    /// no int.
+    ///
+    /// # Errors
+    /// The same as [`Params::str`].
+    #[inline]
+    pub fn int_in_range(&mut self, field: &'static str) -> Result<Option<i32>, DecodeError> {
+        let at = self.reader.offset();
+        match self.value_ref()? {
+            ValueRef::Int(value) => Ok(Some(value)),
+            ValueRef::Short(value) => Ok(Some(i32::from(value))),
+            ValueRef::Byte(value) => Ok(Some(i32::from(value))),
+            ValueRef::Long(_) | ValueRef::Double(_) => Ok(None),
             _ => Err(self.wrong_type(at, field)),
         }
     }
@@ -222,19 +427,68 @@ impl<'a> Params<'a> {
         mut each: impl FnMut(Element<'a>),
     ) -> Result<(), DecodeError> {
         self.unread = false;
-        let at = self.reader.offset();
-        let r = &mut self.reader;
-        let (count, texts) =
-            codec::element_count(self.protocol, r)?.ok_or_else(|| self.wrong_type(at, field))?;
-        if texts {
-            self.budget.values(count, at, field)?;
-        }
-        for _ in 0..count {
-            each(if texts {
-                Element::Text(codec::string_bytes(self.protocol, &mut self.reader)?)
+        let start = self.start();
+        let at = start.at;
+        let counted = codec::element_count(self.protocol, &mut self.reader);
+        let (count, texts) = match counted {
+            Ok(Some(counted)) => counted,
+            Ok(None) => {
+                let error = self.wrong_type(at, field);
+                // Only the type was looked at. The value is still there to be skipped.
+                self.reader.rewind(at);
+                self.unread = true;
+                return Err(error);
+            }
+            Err(error) => return self.pass(start, error).map(drop),
+        };
+        // All elements are charged at once, so that one with too many values cannot use up what
+        // the others need.
+        self.budget.values(count, at, field)?;
+        for index in 0..count {
+            let start = self.start();
+            let element = if texts {
+                codec::string_bytes(self.protocol, &mut self.reader).map(Element::Text)
             } else {
-                codec::decode_element(self.protocol, &mut self.reader, &mut self.budget)?
-            });
+                codec::decode_charged_element(self.protocol, &mut self.reader, &mut self.budget)
+            };
+            match element {
+                Ok(element) => each(element),
+                Err(error) if texts => {
+                    return self.lose_elements(start.at, error, count - index, each);
+                }
+                Err(error) => {
+                    each(Element::Other(ValueRef::Undecodable(
+                        self.pass(start, error)?,
+                    )));
+                    if let Some(damage) = self.damage() {
+                        return self.lose_elements(start.at, damage, count - index - 1, each);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Marks the last `count` elements of an array, because the end of the one at `at` cannot be
+    /// found.
+    #[cold]
+    fn lose_elements(
+        &mut self,
+        at: usize,
+        error: DecodeError,
+        count: usize,
+        mut each: impl FnMut(Element<'a>),
+    ) -> Result<(), DecodeError> {
+        if !self.tolerant {
+            return Err(error);
+        }
+        if self.damage.is_none() {
+            self.lose(at, error);
+        }
+        let nothing = self.nothing(at);
+        for _ in 0..count {
+            self.undecodable = self.undecodable.saturating_add(1);
+            each(Element::Other(ValueRef::Undecodable(nothing)));
         }
         Ok(())
     }

@@ -6,6 +6,8 @@ use crate::limits::{Budget, Limits};
 use crate::reader::Reader;
 use crate::text::Text;
 use crate::value::{Custom, Value};
+use alloc::borrow::Cow;
+use alloc::string::String;
 use bytes::Bytes;
 
 /// A value borrowed from the received bytes.
@@ -45,9 +47,13 @@ pub enum ValueRef<'a> {
     },
     /// An array, map or message, still encoded.
     Container(RawValue<'a>),
+    /// A value that cannot be decoded, from [tolerant](crate::Params::set_tolerant) parameters
+    /// only. [`ValueRef::to_value`] returns the error, [`ValueRef::to_value_lossy`] a replacement.
+    Undecodable(RawValue<'a>),
 }
 
-/// An encoded container, whose bounds, type codes and limits are checked.
+/// An encoded value: a container whose bounds, type codes and limits are checked, or a value that
+/// cannot be decoded.
 #[derive(Clone, Copy, Debug)]
 pub struct RawValue<'a> {
     protocol: Protocol,
@@ -71,7 +77,7 @@ impl<'a> RawValue<'a> {
         }
     }
 
-    /// The type code of the container, as its protocol defines it.
+    /// The type code of the value, as its protocol defines it.
     #[must_use]
     pub const fn type_code(&self) -> u8 {
         self.code
@@ -83,13 +89,45 @@ impl<'a> RawValue<'a> {
         self.payload
     }
 
-    /// Decodes the container.
+    /// The position of the type code in the message.
+    #[must_use]
+    pub const fn offset(&self) -> usize {
+        self.offset.saturating_sub(1)
+    }
+
+    /// Whether the value is a text.
+    #[must_use]
+    pub const fn is_text(&self) -> bool {
+        self.code == codec::text_code(self.protocol)
+    }
+
+    /// The bytes of a text, without their count; `None` for another type.
+    #[must_use]
+    pub fn text_bytes(&self) -> Option<&'a [u8]> {
+        let mut reader = Reader::new(self.payload);
+        self.is_text()
+            .then(|| codec::string_bytes(self.protocol, &mut reader).ok())
+            .flatten()
+    }
+
+    /// Decodes the value.
     ///
     /// # Errors
-    /// [`DecodeError`] if the container holds text that is not UTF-8, invalid keys or mixed types,
+    /// [`DecodeError`] if the value holds text that is not UTF-8, invalid keys or mixed types,
     /// or exceeds `limits`.
     pub fn to_value(&self, limits: &Limits) -> Result<Value, DecodeError> {
         self.decode(&mut Budget::new(limits))
+    }
+
+    /// Decodes the value. Parts that cannot be decoded are replaced as by
+    /// [`ValueRef::to_value_lossy`].
+    fn decode_lossy(&self, limits: &Limits) -> (Value, u32) {
+        let mut budget = Budget::new(limits);
+        budget.set_tolerant(true);
+        match self.decode(&mut budget) {
+            Ok(value) => (value, budget.replaced()),
+            Err(_) => (codec::REPLACEMENT, budget.replaced().saturating_add(1)),
+        }
     }
 
     fn decode(&self, budget: &mut Budget) -> Result<Value, DecodeError> {
@@ -105,6 +143,34 @@ impl<'a> ValueRef<'a> {
     /// The same as [`RawValue::to_value`], and if the value needs more memory than `limits` allow.
     pub fn to_value(&self, limits: &Limits) -> Result<Value, DecodeError> {
         self.decode(&mut Budget::new(limits), 0)
+    }
+
+    /// Decodes and copies the value, and replaces the parts of it that cannot be decoded: a text
+    /// keeps what is UTF-8 of it and has U+FFFD in place of the rest, any other value becomes the
+    /// text U+FFFD. Also returns how many parts were replaced.
+    ///
+    /// An undecodable pair of a map is replaced alone, as is a container that is nested too deeply.
+    /// A type code that the protocol does not define costs the whole value.
+    #[must_use]
+    pub fn to_value_lossy(&self, limits: &Limits) -> (Value, u32) {
+        match self {
+            Self::Container(raw) | Self::Undecodable(raw) => raw.decode_lossy(limits),
+            scalar => match scalar.to_value(limits) {
+                Ok(value) => (value, 0),
+                Err(_) => (codec::REPLACEMENT, 1),
+            },
+        }
+    }
+
+    /// The text of a string value, with U+FFFD in place of what is not UTF-8. `None` for another
+    /// type.
+    #[must_use]
+    pub fn text_lossy(&self) -> Option<Cow<'a, str>> {
+        match self {
+            Self::String(text) => Some(Cow::Borrowed(text)),
+            Self::Undecodable(raw) => raw.text_bytes().map(String::from_utf8_lossy),
+            _ => None,
+        }
     }
 
     /// Copies the value after charging for its memory. `at` is its position, for errors.
@@ -133,7 +199,7 @@ impl<'a> ValueRef<'a> {
                     data: Bytes::copy_from_slice(data),
                 })
             }
-            Self::Container(raw) => raw.decode(b)?,
+            Self::Container(raw) | Self::Undecodable(raw) => raw.decode(b)?,
         })
     }
 

@@ -74,7 +74,7 @@ pub fn encode_message(
                 json.escape_non_ascii();
                 json.raw("{\"vals\":")?;
                 json.params(params, &own)?;
-                json.result(return_code, debug_message)?;
+                json.result(return_code, debug_message.as_deref())?;
                 Ok(json.last_code("res", code)?)
             }
             Message::Response {
@@ -87,7 +87,7 @@ pub fn encode_message(
                 json.escape_non_ascii();
                 json.code("irs", code)?;
                 if return_code != 0 || debug_message.is_some() {
-                    json.result(return_code, debug_message)?;
+                    json.result(return_code, debug_message.as_deref())?;
                 }
                 json.raw(",\"vals\":")?;
                 json.params(params, &own)?;

@@ -15,6 +15,7 @@ use crate::crypto::Cipher;
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::limits::{Budget, Limits};
 use crate::reader::Reader;
+use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
 pub use init::{HttpInit, Init};
@@ -189,7 +190,7 @@ pub enum Message<'a> {
         /// The return code, 0 for success.
         return_code: i16,
         /// The server's debug message.
-        debug_message: Option<&'a str>,
+        debug_message: Option<Cow<'a, str>>,
         /// The parameters.
         params: Params<'a>,
     },
@@ -205,7 +206,7 @@ pub enum Message<'a> {
         /// The reason, as a return code.
         code: i16,
         /// The server's debug message.
-        debug_message: Option<&'a str>,
+        debug_message: Option<Cow<'a, str>>,
         /// The parameters.
         params: Params<'a>,
     },
@@ -227,6 +228,33 @@ impl<'a> Message<'a> {
         limits: &Limits,
         body: &'a [u8],
     ) -> Result<Self, DecodeError> {
+        Self::decode_as(kind, protocol, limits, body, false)
+    }
+
+    /// Like [`Message::decode`], for messages that contain what others have sent. The parameters
+    /// [tolerate](Params#tolerance) values that cannot be decoded. So does the debug message: text
+    /// that is not UTF-8 has U+FFFD in place of what is not, a number or bool is converted to text,
+    /// and any other type counts as no message. If even its end cannot be found, the parameters are
+    /// [lost](Params::damage).
+    ///
+    /// # Errors
+    /// The same as [`Message::decode`].
+    pub fn decode_tolerant(
+        kind: MessageKind,
+        protocol: Protocol,
+        limits: &Limits,
+        body: &'a [u8],
+    ) -> Result<Self, DecodeError> {
+        Self::decode_as(kind, protocol, limits, body, true)
+    }
+
+    fn decode_as(
+        kind: MessageKind,
+        protocol: Protocol,
+        limits: &Limits,
+        body: &'a [u8],
+        tolerant: bool,
+    ) -> Result<Self, DecodeError> {
         if body.len() > limits.max_received_bytes {
             return Err(DecodeError::new(
                 DecodeErrorKind::TooLong,
@@ -236,35 +264,60 @@ impl<'a> Message<'a> {
         }
         let mut r = Reader::at(body, Header::LENGTH);
         let mut budget = Budget::new(limits);
+        let params = |r: Reader<'a>| {
+            let params = Params::read(protocol, r, Budget::new(limits));
+            if !tolerant {
+                return params;
+            }
+            // The codes in front of the parameters are of use without them: they settle a request.
+            let lost = |error| Params::lost(protocol, Budget::new(limits), error);
+            let mut params = params.unwrap_or_else(lost);
+            params.set_tolerant();
+            Ok(params)
+        };
+        let result = |r: &mut Reader<'a>| {
+            if !tolerant {
+                let (code, text) = codec::decode_result(protocol, r)?;
+                return Ok((code, text.map(Cow::Borrowed), params(*r)?));
+            }
+            let code = codec::return_code(protocol, r)?;
+            match codec::debug_message_lossy(protocol, r) {
+                Ok(text) => Ok((code, text, params(*r)?)),
+                Err(error) => {
+                    let lost = Params::lost(protocol, Budget::new(limits), error);
+                    Ok((code, None, lost))
+                }
+            }
+        };
         Ok(match kind {
             MessageKind::Init => Self::Init(Init::decode(&mut r)?),
             MessageKind::InitResponse => Self::InitResponse,
             MessageKind::Request | MessageKind::InternalRequest => Self::Request {
                 internal: kind == MessageKind::InternalRequest,
                 code: r.u8("operation code")?,
-                params: Params::read(protocol, r, budget)?,
+                params: params(r)?,
             },
             MessageKind::Response | MessageKind::InternalResponse => {
                 let code = r.u8("operation code")?;
-                let (return_code, debug_message) = codec::decode_result(protocol, &mut r)?;
+                let (return_code, debug_message, params) = result(&mut r)?;
                 Self::Response {
                     internal: kind == MessageKind::InternalResponse,
                     code,
                     return_code,
                     debug_message,
-                    params: Params::read(protocol, r, budget)?,
+                    params,
                 }
             }
             MessageKind::Event => Self::Event {
                 code: r.u8("event code")?,
-                params: Params::read(protocol, r, budget)?,
+                params: params(r)?,
             },
             MessageKind::Disconnect => {
-                let (code, debug_message) = codec::decode_result(protocol, &mut r)?;
+                let (code, debug_message, params) = result(&mut r)?;
                 Self::Disconnect {
                     code,
                     debug_message,
-                    params: Params::read(protocol, r, budget)?,
+                    params,
                 }
             }
             MessageKind::Value => Self::Value(codec::decode_ref(protocol, &mut r, &mut budget)?),

@@ -6,6 +6,7 @@ use crate::codec::{Element, Params};
 use crate::error::{DecodeErrorKind, EncodeError, EncodeErrorKind};
 use crate::limits::Limits;
 use crate::value::{Array, Parameters, Value};
+use alloc::borrow::Cow;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec;
@@ -45,7 +46,7 @@ fn said(protocol: Protocol, bytes: &[u8]) -> Said {
         assert_eq!(params.finish(), Ok(0));
         all
     };
-    let text = |text: Option<&str>| text.map(String::from);
+    let text = |text: Option<Cow<'_, str>>| text.map(String::from);
     match message {
         Message::Request {
             internal,

@@ -301,7 +301,7 @@ pub(crate) fn decode(
     let limits = Limits::DEFAULT;
     let encrypted = Header::decode(message).ok()?.encrypted;
     let (kind, body) = message::decrypt(message, cipher).ok()?;
-    let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+    let text = |text: Option<std::borrow::Cow<'_, str>>| text.unwrap_or_default().into_owned();
     Some(match Message::decode(kind, protocol, &limits, body).ok()? {
         Message::InitResponse => Got::InitResponse,
         Message::Response {

@@ -239,7 +239,8 @@ fn hashtable(r: &mut Reader<'_>, b: &mut Budget) -> Result<Hashtable, DecodeErro
     for _ in 0..count {
         let key_at = r.offset();
         let key = key_or_value(r, b, code::UNKNOWN)?;
-        pairs.push(key, key_or_value(r, b, code::UNKNOWN)?, key_at)?;
+        let value = key_or_value(r, b, code::UNKNOWN)?;
+        pairs.push(b, key, value, key_at)?;
     }
     Ok(Hashtable(pairs.last_wins()))
 }
@@ -322,9 +323,10 @@ fn pairs(
     for _ in 0..count {
         let key_at = r.offset();
         let key = key_or_value(r, b, key)?;
-        pairs.push(key, key_or_value(r, b, value)?, key_at)?;
+        let value = key_or_value(r, b, value)?;
+        pairs.push(b, key, value, key_at)?;
     }
-    pairs.unique(at)
+    pairs.unique(b, at)
 }
 
 fn declared_type(code: u8) -> Type {

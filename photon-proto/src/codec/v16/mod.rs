@@ -1,16 +1,18 @@
 //! GpBinary 1.6: big endian, 16 bit counts. Spec: wire.md 4.
 
+mod bounds;
 mod decode;
 mod encode;
 mod skip;
 
+pub(super) use bounds::{begin_container, begin_map, carries_code};
 pub(super) use decode::{
     decode_container, decode_scalar, element_count, parameter_count, string_bytes,
 };
 pub(super) use encode::{
     encode_bools, encode_bytes, encode_count, encode_custom, encode_ints, encode_tagged,
 };
-pub(super) use skip::skip;
+pub(super) use skip::{skip, skip_scalar};
 
 /// Type codes. Spec: wire.md 4.
 pub(super) mod code {

@@ -17,6 +17,16 @@ pub(in crate::codec) fn skip(
     code: u8,
     at: usize,
 ) -> Result<(), DecodeError> {
+    if skip_scalar(r, code)? {
+        return Ok(());
+    }
+    b.nested(at, |b| skip_container(r, b, code, at))
+}
+
+/// Skips the payload of a value that is not a container. Returns false, and skips nothing, for
+/// containers and unknown codes.
+#[inline]
+pub(in crate::codec) fn skip_scalar(r: &mut Reader<'_>, code: u8) -> Result<bool, DecodeError> {
     let width = match code {
         code::NULL | code::UNKNOWN => 0,
         code::BOOL | code::BYTE => 1,
@@ -29,11 +39,9 @@ pub(in crate::codec) fn skip(
             let _code = r.u8("custom type code")?;
             count(r, 1, "custom length")?
         }
-        _ => {
-            return b.nested(at, |b| skip_container(r, b, code, at));
-        }
+        _ => return Ok(false),
     };
-    r.take(width, "value").map(drop)
+    r.take(width, "value").map(|_| true)
 }
 
 fn skip_container(

@@ -248,7 +248,8 @@ fn hashtable(r: &mut Reader<'_>, b: &mut Budget) -> Result<Hashtable, DecodeErro
     for _ in 0..count {
         let key_at = r.offset();
         let key = key_or_value(r, b, code::UNTYPED)?;
-        pairs.push(key, key_or_value(r, b, code::UNTYPED)?, key_at)?;
+        let value = key_or_value(r, b, code::UNTYPED)?;
+        pairs.push(b, key, value, key_at)?;
     }
     Ok(Hashtable(pairs.last_wins()))
 }
@@ -286,7 +287,7 @@ impl DictionaryTypes {
 }
 
 /// The minimum length of a value of a declared type.
-const fn min_width(code: u8) -> usize {
+pub(super) const fn min_width(code: u8) -> usize {
     match code {
         code::BYTE_ZERO
         | code::SHORT_ZERO
@@ -422,7 +423,7 @@ fn key_or_value(r: &mut Reader<'_>, b: &mut Budget, declared: u8) -> Result<Valu
 
 /// Whether a type code precedes each key or value: it is untyped, or an array of arrays, which is
 /// always encoded completely. Spec: wire.md 5.2.
-pub(super) const fn carries_codes(declared: u8) -> bool {
+pub(in crate::codec) const fn carries_codes(declared: u8) -> bool {
     matches!(declared, code::UNTYPED | code::ARRAYS)
 }
 
@@ -447,9 +448,9 @@ fn pairs(
                 "dictionary value",
             ));
         }
-        pairs.push(key, value, key_at)?;
+        pairs.push(b, key, value, key_at)?;
     }
-    pairs.unique(at)
+    pairs.unique(b, at)
 }
 
 pub(in crate::codec) fn parameter_count(r: &mut Reader<'_>) -> Result<usize, DecodeError> {

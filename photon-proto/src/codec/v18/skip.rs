@@ -19,6 +19,16 @@ pub(in crate::codec) fn skip(
     code: u8,
     at: usize,
 ) -> Result<(), DecodeError> {
+    if skip_scalar(r, code)? {
+        return Ok(());
+    }
+    b.nested(at, |b| skip_container(r, b, code, at))
+}
+
+/// Skips the payload of a value that is not a container. Returns false, and skips nothing, for
+/// containers and unknown codes.
+#[inline]
+pub(in crate::codec) fn skip_scalar(r: &mut Reader<'_>, code: u8) -> Result<bool, DecodeError> {
     let width = match code {
         code::STRING => count(r, 1, "string length")?,
         code::NULL
@@ -41,19 +51,17 @@ pub(in crate::codec) fn skip(
         }
         code::FLOAT => 4,
         code::DOUBLE => 8,
-        code::INT => return r.varint32("int").map(drop),
-        code::LONG => return r.varint64("long").map(drop),
+        code::INT => return r.varint32("int").map(|_| true),
+        code::LONG => return r.varint64("long").map(|_| true),
         code::BYTES => count(r, 1, "byte array length")?,
         code::CUSTOM => {
             let _code = r.u8("custom type code")?;
             count(r, 1, "custom length")?
         }
         code::SLIM_FIRST..=code::SLIM_LAST => count(r, 1, "custom length")?,
-        _ => {
-            return b.nested(at, |b| skip_container(r, b, code, at));
-        }
+        _ => return Ok(false),
     };
-    r.take(width, "value").map(drop)
+    r.take(width, "value").map(|_| true)
 }
 
 fn skip_container(
