@@ -54,8 +54,7 @@ pub(crate) fn debug_message_lossy<'a>(
 ) -> Result<Option<Cow<'a, str>>, DecodeError> {
     let code = r.u8("debug message type")?;
     if code == text_code(protocol) {
-        let text = String::from_utf8_lossy(string_bytes(protocol, r)?);
-        return Ok(Some(text).filter(|text| !text.is_empty()));
+        return Ok(Some(String::from_utf8_lossy(string_bytes(protocol, r)?)));
     }
     let text = match decode_scalar(protocol, r, code)? {
         Some(ValueRef::Bool(value)) => value.to_string(),

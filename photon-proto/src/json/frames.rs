@@ -39,6 +39,8 @@ pub enum Frame<'a> {
 pub struct Reader<'a> {
     role: Role,
     limits: Limits,
+    /// See [`Reader::tolerant`].
+    tolerant: bool,
     text: Cow<'a, str>,
     /// The start of the last frame.
     start: usize,
@@ -65,6 +67,7 @@ impl<'a> Reader<'a> {
         Self {
             role,
             limits: limits.clone(),
+            tolerant: false,
             text,
             start: 0,
             position: 0,
@@ -104,9 +107,15 @@ impl<'a> Reader<'a> {
         let payload = payload.unwrap_or_default();
         match payload.strip_prefix(JSON) {
             None => Ok(Some(Frame::Session(payload))),
-            Some(json) => {
-                object::read(self.role, &self.limits, json, start + JSON.len(), out).map(Some)
-            }
+            Some(json) => object::read(
+                self.role,
+                &self.limits,
+                self.tolerant,
+                json,
+                start + JSON.len(),
+                out,
+            )
+            .map(Some),
         }
     }
 
@@ -137,23 +146,56 @@ impl Reader<'static> {
         limits: &Limits,
         message: Vec<u8>,
     ) -> Result<Self, (DecodeError, Vec<u8>)> {
+        Self::of_vec(role, limits, message, |_| None)
+    }
+
+    /// Like [`Reader::owned`], for messages that contain what others have sent, so that a bad value
+    /// costs only itself:
+    ///
+    /// * Bytes that are not UTF-8 become U+FFFD, if the frames can be told apart then.
+    /// * Values, and all memory, are limited only when the message is decoded.
+    /// * An array or object that is nested too deeply becomes an empty array, which decoding rejects
+    ///   at its place.
+    /// * A debug message that is a number, `true` or `false` becomes text, an array or object counts
+    ///   as none.
+    ///
+    /// # Errors
+    /// The same as [`Reader::new`]; the message is returned with the error.
+    pub fn tolerant(
+        role: Role,
+        limits: &Limits,
+        message: Vec<u8>,
+    ) -> Result<Self, (DecodeError, Vec<u8>)> {
+        let reader = Self::of_vec(role, limits, message, repaired)?;
+        Ok(Self {
+            tolerant: true,
+            ..reader
+        })
+    }
+
+    /// Creates a reader. `repair` makes text of bytes that are not UTF-8, if it can.
+    fn of_vec(
+        role: Role,
+        limits: &Limits,
+        message: Vec<u8>,
+        repair: impl FnOnce(&[u8]) -> Option<String>,
+    ) -> Result<Self, (DecodeError, Vec<u8>)> {
         if let Err(error) = check_length(limits, &message) {
             return Err((error, message));
         }
-        match String::from_utf8(message) {
-            Ok(text) => Ok(Self::of(
-                role,
-                limits,
-                Cow::Owned(without_nuls(&text).unwrap_or(text)),
-            )),
-            Err(error) => {
-                let at = error.utf8_error().valid_up_to();
-                Err((
-                    DecodeError::new(DecodeErrorKind::NotUtf8, at, TEXT),
-                    error.into_bytes(),
-                ))
-            }
-        }
+        let text = match String::from_utf8(message) {
+            Ok(text) => text,
+            Err(error) => match repair(error.as_bytes()) {
+                Some(text) => text,
+                None => {
+                    let at = error.utf8_error().valid_up_to();
+                    let not_utf8 = DecodeError::new(DecodeErrorKind::NotUtf8, at, TEXT);
+                    return Err((not_utf8, error.into_bytes()));
+                }
+            },
+        };
+        let text = without_nuls(&text).unwrap_or(text);
+        Ok(Self::of(role, limits, Cow::Owned(text)))
     }
 }
 
@@ -166,6 +208,42 @@ fn check_length(limits: &Limits, message: &[u8]) -> Result<(), DecodeError> {
     } else {
         Ok(())
     }
+}
+
+/// Copies a text that is not UTF-8, with U+FFFD in place of what is not. `None` if it then does not
+/// consist of frames.
+///
+/// Half of a surrogate pair, which some writers encode as three bytes, becomes one U+FFFD: the
+/// length of the frame counts it as one unit. Of other bytes it is unknown what the writer counted.
+fn repaired(message: &[u8]) -> Option<String> {
+    // Reserved at once: doubling could take twice what U+FFFD, three bytes for one, needs.
+    let length: usize = message
+        .utf8_chunks()
+        .map(|chunk| chunk.valid().len() + chunk.invalid().len().min(1) * 3)
+        .sum();
+    let mut text = String::with_capacity(length);
+    let mut rest = message;
+    while let Some(chunk) = rest.utf8_chunks().next() {
+        text.push_str(chunk.valid());
+        let (_, invalid) = rest
+            .split_at_checked(chunk.valid().len())
+            .unwrap_or_default();
+        let bad = match invalid {
+            [] => 0,
+            [0xED, 0xA0..=0xBF, 0x80..=0xBF, ..] => 3,
+            _ => chunk.invalid().len(),
+        };
+        if bad > 0 {
+            text.push(char::REPLACEMENT_CHARACTER);
+        }
+        (_, rest) = invalid.split_at_checked(bad).unwrap_or_default();
+    }
+    let mut frames = text.as_str();
+    while !frames.is_empty() {
+        let payload = payload(frames).ok()?;
+        frames = frames.get(payload.end..)?;
+    }
+    Some(text)
 }
 
 /// Copies a text without its NULs, if it has any.

@@ -47,7 +47,7 @@
 //!   of the Hashtable keep the last value, as JavaScript does. The same holds for parameters.
 //! * Text in JSON may contain half of a surrogate pair (`"\ud800"`), which UTF-8 cannot express. It
 //!   becomes U+FFFD, as in what browsers send. An error instead would let one cut emoji cost other
-//!   users the whole message.
+//!   users the whole message. See [`Reader::tolerant`] for more that costs only one value.
 //! * NUL characters are dropped first. The escape `\u0000` is an ordinary character.
 //! * Text longer than the 32,767 bytes that 1.8 allows to encode is accepted.
 //!

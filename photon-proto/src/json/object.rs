@@ -47,12 +47,13 @@ struct Fields<'a> {
 pub(super) fn read(
     role: Role,
     limits: &Limits,
+    tolerant: bool,
     json: &str,
     base: usize,
     out: &mut Vec<u8>,
 ) -> Result<Frame<'static>, DecodeError> {
     let start = out.len();
-    let mut sink = Sink::new(core::mem::take(out), limits);
+    let mut sink = Sink::new(core::mem::take(out), limits, tolerant);
     let result = message(role, limits, &mut Parser::new(json, base), start, &mut sink);
     *out = sink.into_buffer();
     if !matches!(result, Ok(Frame::Message(_))) {
@@ -147,12 +148,16 @@ fn fields<'a>(
         } else if key.is("err") {
             fields.return_code = number(p, "return code")?.unwrap_or_default();
         } else if key.is("msg") {
-            fields.debug_message = debug_message(p)?;
+            fields.debug_message = debug_message(p, sink.is_tolerant())?;
         } else {
             // An unknown key. Its value must be valid JSON, and is charged like any other.
-            let length = sink.buffer().len();
-            transcode::value(p, sink)?;
-            sink.buffer().truncate(length);
+            if sink.is_tolerant() {
+                p.skip("JSON value")?;
+            } else {
+                let length = sink.buffer().len();
+                transcode::value(p, sink)?;
+                sink.buffer().truncate(length);
+            }
         }
     }
     Ok(fields)
@@ -242,14 +247,21 @@ where
 }
 
 /// Decodes the debug message of a response, with its position. It may be empty.
-fn debug_message<'a>(p: &mut Parser<'a>) -> Result<Option<(Str<'a>, usize)>, DecodeError> {
+/// If `tolerant`, a response with another type there is still a response: a number, `true` or
+/// `false` becomes the text that it is, an array or object counts as missing.
+fn debug_message<'a>(
+    p: &mut Parser<'a>,
+    tolerant: bool,
+) -> Result<Option<(Str<'a>, usize)>, DecodeError> {
     const FIELD: &str = "debug message";
     let first = p.token(FIELD)?;
     let at = p.offset();
     match first {
         b'"' => Ok(Some((p.string(FIELD)?, at))),
         b'n' => p.literal(FIELD).map(|_| None),
-        _ => Err(wrong(first, at, FIELD)),
+        _ if !tolerant => Err(wrong(first, at, FIELD)),
+        b'[' | b'{' => p.skip(FIELD).map(|()| None),
+        _ => Ok(Some((p.verbatim(FIELD)?, at))),
     }
 }
 

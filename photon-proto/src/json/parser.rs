@@ -1,6 +1,7 @@
 //! [`Parser`]: a JSON tokenizer that copies nothing. RFC 8259.
 
 use crate::error::{DecodeError, DecodeErrorKind};
+use alloc::vec::Vec;
 
 /// A position in JSON text.
 #[derive(Clone, Debug)]
@@ -198,6 +199,72 @@ impl<'a> Parser<'a> {
             Ok(integer) if !fraction && !exponent => Ok(Number::Integer(integer)),
             // Cannot fail: the syntax was checked. A number that is too large becomes infinite.
             _ => Ok(Number::Double(text.parse().unwrap_or(f64::NAN))),
+        }
+    }
+
+    /// Takes a value as a string of the characters that it consists of. Meant for numbers and
+    /// literals, which have nothing to escape.
+    pub(super) fn verbatim(&mut self, field: &'static str) -> Result<Str<'a>, DecodeError> {
+        let start = self.position;
+        self.skip(field)?;
+        let raw = self.text.get(start..self.position).unwrap_or_default();
+        Ok(Str {
+            raw,
+            escaped: false,
+        })
+    }
+
+    /// Skips a value, however deeply it is nested. Its syntax is checked like that of any other.
+    pub(super) fn skip(&mut self, field: &'static str) -> Result<(), DecodeError> {
+        // One bit for each open list: set for an object. Recursion would let the text decide how
+        // much stack is used.
+        let mut open = Vec::<u64>::new();
+        let mut depth = 0_usize;
+        loop {
+            // A value begins.
+            let mut is_first = false;
+            match self.token(field)? {
+                b'"' => self.string(field).map(drop)?,
+                b'-' | b'0'..=b'9' => self.number(field).map(drop)?,
+                bracket @ (b'[' | b'{') => {
+                    self.advance(1);
+                    if depth.is_multiple_of(64) {
+                        open.push(0);
+                    }
+                    let bit = 1 << (depth % 64);
+                    if let Some(bits) = open.last_mut() {
+                        *bits = if bracket == b'{' {
+                            *bits | bit
+                        } else {
+                            *bits & !bit
+                        };
+                    }
+                    depth += 1;
+                    is_first = true;
+                }
+                _ => self.literal(field).map(drop)?,
+            }
+            // It ended, or a list was opened. Lists are closed until another element follows.
+            loop {
+                let Some(above) = depth.checked_sub(1) else {
+                    return Ok(());
+                };
+                let is_object = open
+                    .last()
+                    .is_some_and(|bits| bits & (1 << (above % 64)) != 0);
+                let close = if is_object { b'}' } else { b']' };
+                if self.more(&mut is_first, close, field)? {
+                    if is_object {
+                        self.string("JSON key")?;
+                        self.punctuation(b':', field)?;
+                    }
+                    break;
+                }
+                depth = above;
+                if depth.is_multiple_of(64) {
+                    open.pop();
+                }
+            }
         }
     }
 

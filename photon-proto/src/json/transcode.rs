@@ -20,6 +20,9 @@ pub(super) struct Sink {
     encoder: Encoder,
     budget: Budget,
     depth: u32,
+    /// Whether only the length is limited here. Whoever decodes the message limits the rest: an
+    /// error here costs the whole frame, there it costs one value.
+    tolerant: bool,
 }
 
 /// The position of a count that is written once its elements are known.
@@ -27,7 +30,7 @@ struct Count(usize);
 
 impl Sink {
     /// Creates a sink that appends to `buffer`.
-    pub(super) fn new(buffer: Vec<u8>, limits: &Limits) -> Self {
+    pub(super) fn new(buffer: Vec<u8>, limits: &Limits, tolerant: bool) -> Self {
         // The encoder limits only the length: values are charged to the budget, containers to the
         // depth.
         let bytes = Limits {
@@ -36,11 +39,24 @@ impl Sink {
             ..limits.clone()
         };
         let encoder = Encoder::new(buffer, Protocol::V18, &bytes);
+        let budget = if tolerant {
+            Budget::new(&Limits {
+                max_memory_bytes: usize::MAX,
+                ..bytes
+            })
+        } else {
+            Budget::new(limits)
+        };
         Self {
             encoder,
-            budget: Budget::new(limits),
+            budget,
             depth: limits.max_depth,
+            tolerant,
         }
+    }
+
+    pub(super) const fn is_tolerant(&self) -> bool {
+        self.tolerant
     }
 
     pub(super) fn buffer(&mut self) -> &mut Vec<u8> {
@@ -116,18 +132,23 @@ impl Sink {
         self.budget.memory(length, 1, at, FIELD)
     }
 
+    /// Transcodes a container with `read`. If the sink is tolerant, one that is nested too deeply
+    /// becomes an empty array, so that decoding the message finds a container too many at its place.
     fn nested(
         &mut self,
+        p: &mut Parser<'_>,
         at: usize,
-        read: impl FnOnce(&mut Self) -> Result<(), DecodeError>,
+        read: impl FnOnce(&mut Parser<'_>, &mut Self) -> Result<(), DecodeError>,
     ) -> Result<(), DecodeError> {
-        let outside = self.depth;
-        self.depth = outside.checked_sub(1).ok_or(DecodeError::new(
-            DecodeErrorKind::TooDeep,
-            at,
-            "container",
-        ))?;
-        let result = read(self);
+        let Some(inside) = self.depth.checked_sub(1) else {
+            if self.tolerant {
+                p.skip(FIELD)?;
+                return self.put(&[OBJECT_ARRAY, 0], at);
+            }
+            return Err(DecodeError::new(DecodeErrorKind::TooDeep, at, "container"));
+        };
+        let outside = core::mem::replace(&mut self.depth, inside);
+        let result = read(p, self);
         self.depth = outside;
         result
     }
@@ -171,8 +192,8 @@ pub(super) fn value(p: &mut Parser<'_>, sink: &mut Sink) -> Result<(), DecodeErr
     sink.budget.values(1, at, FIELD)?;
     let value = match first {
         b'"' => return sink.string(p.string(FIELD)?, at),
-        b'[' => return sink.nested(at, |sink| array(p, sink)),
-        b'{' => return sink.nested(at, |sink| object(p, sink)),
+        b'[' => return sink.nested(p, at, array),
+        b'{' => return sink.nested(p, at, object),
         b'-' | b'0'..=b'9' => match p.number(FIELD)? {
             Number::Integer(number) => {
                 i32::try_from(number).map_or(Value::Long(number), Value::Int)

@@ -47,7 +47,11 @@ impl Frames {
             "the message before is taken to its end"
         );
         let bytes = text.len();
-        self.reader = Some(Reader::owned(role, limits, text)?);
+        self.reader = Some(match role {
+            // A server relays what others send.
+            Role::Client => Reader::tolerant(role, limits, text)?,
+            Role::Server => Reader::owned(role, limits, text)?,
+        });
         self.bytes = bytes;
         Ok(())
     }
