@@ -140,11 +140,16 @@ pub enum Event {
     Other {
         /// The event code.
         code: u8,
-        /// All its parameters.
+        /// All its parameters. What cannot be decoded in one has U+FFFD in its place.
         parameters: Parameters,
     },
     /// A message that could not be decoded. The client skipped it, and the connection continues.
     /// Spec: wire.md 10.
+    ///
+    /// One bad element spoils only itself and is no bad message: see
+    /// [`Content::Undecodable`](crate::Content::Undecodable). This event remains for a message that
+    /// cannot be decrypted, has an unknown kind or wrong syntax (JSON), or is damaged in front of
+    /// what makes it useful: the channel, the senders, the names.
     BadMessage(Box<BadMessage>),
 }
 
@@ -232,7 +237,7 @@ pub enum StatusChange {
     Kept,
     /// The message was removed.
     Cleared,
-    /// The message has this new value.
+    /// The message has this new value. It has U+FFFD in place of what cannot be decoded.
     Set(Box<Value>),
 }
 
@@ -262,7 +267,8 @@ pub struct PropertiesChange {
     pub user: Option<Text>,
     /// The user who changed them; empty if the server does not report it.
     pub by: Text,
-    /// The changed properties. Null removes one.
+    /// The changed properties. Null removes one. A value has U+FFFD in place of what cannot be
+    /// decoded in it.
     pub properties: Vec<(Value, Value)>,
 }
 

@@ -212,7 +212,7 @@ pub use event::{
 };
 pub use link::{LinkCommand, LinkError, LinkErrorKind, LinkId, LinkInput, Target, Wire};
 pub use listener::{Listener, dispatch};
-pub use messages::{Content, Message, Messages, OwnedMessage, PrivateMessage};
+pub use messages::{Content, Message, Messages, OwnedContent, OwnedMessage, PrivateMessage};
 pub use model::Channel;
 pub use options::{
     ConnectOptions, OperationOptions, PrivateOptions, PropertyOptions, PublishOptions,
@@ -220,8 +220,8 @@ pub use options::{
 };
 pub use photon_proto::peer::SubProtocol;
 pub use photon_proto::{
-    self, Array, Custom, DecodeError, Dictionary, Encode, EncodeError, Hashtable, Limits, Protocol,
-    Text, Timestamp, Value, ValueWriter, Written,
+    self, Array, Custom, DecodeError, DecodeErrorKind, Dictionary, Encode, EncodeError, Hashtable,
+    Limits, Protocol, Text, Timestamp, Value, ValueWriter, Written,
 };
 pub use state::{
     CauseKind, DisconnectCause, DisconnectReason, KeyExchangeFailure, PeerErrorCode, Server, State,

@@ -19,6 +19,10 @@ pub struct Stats {
     /// Messages that could not be decoded. Each one is also an
     /// [`Event::BadMessage`](crate::Event::BadMessage).
     pub bad_messages: u64,
+    /// Elements that could not be decoded while the rest of their message could: contents that became
+    /// [`Content::Undecodable`](crate::Content::Undecodable), and names, ids, status messages,
+    /// properties and parameters that have U+FFFD in place of what is not decodable.
+    pub undecodable_elements: u64,
     /// Events with a known code but without their required parameters; dropped.
     pub malformed_events: u64,
     /// Messages and properties for unknown channels; dropped.

@@ -307,10 +307,10 @@ pub use chat_core::{
     AuthData, AuthValues, Authenticated, BadMessage, CauseKind, Channel, ChannelOutcome,
     ChatClient, ChatConfig, ConnectOptions, Content, DisconnectCause, Encryption, ErrorInfo, Event,
     Hashtable, Limits, LinkErrorKind, Listener, Message, Messages, OperationOptions, Outcome,
-    OwnedMessage, PeerErrorCode, PrivateMessage, PrivateOptions, PropertiesChange, PropertyOptions,
-    PublishOptions, Region, RegionsError, RequestError, RequestId, Server, ServerError, Serviced,
-    State, Stats, StatusChange, StatusMessage, SubscribeOptions, SubscriberChange, Text, Timestamp,
-    UserStatus, Value,
+    OwnedContent, OwnedMessage, PeerErrorCode, PrivateMessage, PrivateOptions, PropertiesChange,
+    PropertyOptions, PublishOptions, Region, RegionsError, RequestError, RequestId, Server,
+    ServerError, Serviced, State, Stats, StatusChange, StatusMessage, SubscribeOptions,
+    SubscriberChange, Text, Timestamp, UserStatus, Value,
 };
 #[cfg(any(unix, windows))]
 pub use open_socket::OpenSocket;

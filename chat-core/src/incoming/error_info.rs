@@ -14,11 +14,9 @@ impl Incoming<'_> {
             parameter::DEBUG_MESSAGE,
             parameter::DEBUG_DATA,
         ])?;
-        let data = match data {
-            None => None,
-            Some(data) => Some(data.to_value(&self.config.peer.limits)?)
-                .filter(|data| !matches!(data, Value::Null)),
-        };
+        let data = data
+            .map(|data| self.value(&data))
+            .filter(|data| !matches!(data, Value::Null));
         let info = ErrorInfo {
             channel: text(channel),
             message: text(message),

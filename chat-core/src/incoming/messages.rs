@@ -5,7 +5,7 @@ use super::values::missing;
 use crate::codes::parameter;
 use crate::event::Event;
 use crate::messages::PrivateMessage;
-use photon_proto::{DecodeError, DecodeErrorKind, Element, Params, Text, Value};
+use photon_proto::{DecodeError, Params, Text};
 
 impl Incoming<'_> {
     /// Event 0. Spec: chat.md 4.1.
@@ -22,27 +22,19 @@ impl Incoming<'_> {
                 parameter::SENDERS => {
                     senders = true;
                     self.builder.begin_senders();
-                    params.texts("senders (p4)", |sender| self.builder.sender(sender))?;
+                    params.elements("senders (p4)", |sender| self.builder.sender(sender))?;
                 }
                 parameter::MESSAGES => {
                     contents = true;
                     self.builder.begin_contents();
-                    params.elements("messages (p2)", |element| match element {
-                        Element::Text(text) => self.builder.text(text),
-                        Element::Other(value) => match value.to_value(&limits) {
-                            Ok(value) => {
-                                // An estimate: it may exceed what the limit counted.
-                                let bytes = size_of::<Value>() + value.heap_bytes();
-                                limits.max_memory_bytes =
-                                    limits.max_memory_bytes.saturating_sub(bytes);
-                                self.builder.value(value);
-                            }
-                            // The closure cannot stop the iteration, so the error waits.
-                            Err(error) => bad = Some(error),
-                        },
+                    params.elements("messages (p2)", |content| {
+                        // The closure cannot stop the iteration, so the error waits.
+                        if let Err(error) = self.builder.content(content, &mut limits) {
+                            bad = Some(error);
+                        }
                     })?;
                 }
-                parameter::MESSAGE_ID => last_id = Some(params.int("message id (p8)")?),
+                parameter::MESSAGE_ID => last_id = params.int_in_range("message id (p8)")?,
                 _ => {}
             }
         }
@@ -63,13 +55,15 @@ impl Incoming<'_> {
             return Ok(());
         };
         let key = channel.key();
-        let Some(messages) = self.builder.finish(last_id) else {
-            return Err(DecodeError::new(
-                DecodeErrorKind::NotUtf8,
-                0,
-                "senders or messages (p4, p2)",
-            ));
-        };
+        if let Some(damage) = params.damage() {
+            last_id = last_id.or_else(|| params.int_behind_damage(parameter::MESSAGE_ID));
+            // With an id, the position advances even over nothing but undecodable messages.
+            if last_id.is_none() && !self.builder.holds_decoded() {
+                return Err(damage);
+            }
+        }
+        let messages = self.builder.finish(last_id)?;
+        self.stats.undecodable_elements += u64::from(self.builder.undecodable());
         let channel = self.model.on_messages(key, last_id, &messages);
         if let Some(channel) = channel.filter(|_| !messages.is_empty()) {
             self.events.push(Event::ChatMessages { channel, messages });
@@ -83,9 +77,9 @@ impl Incoming<'_> {
         self.builder.clear();
         while let Some(key) = params.next_key()? {
             match key {
-                parameter::SENDER => sender = Some(params.str("sender (p5)")?),
-                parameter::USER_ID => target = Some(params.str("target (p225)")?),
-                parameter::MESSAGE_ID => last_id = Some(params.int("message id (p8)")?),
+                parameter::SENDER => sender = Some(params.text_lossy("sender (p5)")?),
+                parameter::USER_ID => target = Some(params.text_lossy("target (p225)")?),
+                parameter::MESSAGE_ID => last_id = params.int_in_range("message id (p8)")?,
                 parameter::MESSAGE => content = Some(params.element()?),
                 _ => {}
             }
@@ -95,25 +89,22 @@ impl Incoming<'_> {
         };
         // The channel of a private message is named after the other user: the target of a message
         // that this user sent, the sender of any other.
-        let other = if sender == &*self.config.user_id.0 {
-            target.unwrap_or(sender)
+        let other = if *sender == *self.config.user_id.0 {
+            target.as_deref().unwrap_or(&sender)
         } else {
-            sender
+            &sender
         };
-        self.builder.sender(sender.as_bytes());
-        match content {
-            Element::Text(text) => self.builder.text(text),
-            Element::Other(value) => self
-                .builder
-                .value(value.to_value(&self.config.peer.limits)?),
+        if let Some(damage) = params.damage() {
+            last_id = last_id.or_else(|| params.int_behind_damage(parameter::MESSAGE_ID));
+            if last_id.is_none() {
+                return Err(damage);
+            }
         }
-        let Some(messages) = self.builder.finish(last_id) else {
-            return Err(DecodeError::new(
-                DecodeErrorKind::NotUtf8,
-                0,
-                "message (p3)",
-            ));
-        };
+        self.builder.sender_text(sender.as_bytes());
+        self.builder
+            .content(content, &mut self.config.peer.limits.clone())?;
+        let messages = self.builder.finish(last_id)?;
+        self.stats.undecodable_elements += u64::from(self.builder.undecodable());
         let (events, stats) = (&mut *self.events, &mut *self.stats);
         let key = self.model.private_channel(other, |user| {
             stats.forgotten_conversations += 1;

@@ -70,7 +70,7 @@ impl Incoming<'_> {
         kind: MessageKind,
         body: &[u8],
     ) -> Result<Action, DecodeError> {
-        let message = Message::decode(
+        let message = Message::decode_tolerant(
             kind,
             self.config.binary_protocol(),
             &self.config.peer.limits,
@@ -83,7 +83,7 @@ impl Incoming<'_> {
                 return_code,
                 debug_message,
                 params,
-            } => self.response(code, return_code, debug_message, params),
+            } => self.response(code, return_code, debug_message.as_deref(), params),
             Message::Event { code, params } => {
                 if self.state == State::ConnectedToFrontEnd {
                     self.event(code, params)?;
@@ -98,7 +98,9 @@ impl Incoming<'_> {
                 ..
             } => Ok(Action::Disconnected {
                 code,
-                text: debug_message.map_or(Text::EMPTY, Text::for_error),
+                text: debug_message
+                    .as_deref()
+                    .map_or(Text::EMPTY, Text::for_error),
             }),
             Message::Raw(_) => {
                 // Server plug-ins of other products send them; Chat has no use for them.
@@ -156,7 +158,7 @@ impl Incoming<'_> {
                     return Ok(Action::Nothing);
                 }
                 let result = if return_code == return_code::OK {
-                    regions::read(&mut params, &self.config.peer.limits)?
+                    regions::read(&mut params)?
                 } else {
                     Err(RegionsError::Server(server_error(
                         code,
@@ -236,10 +238,18 @@ impl Incoming<'_> {
         self.stats.work += WORK_PER_VALUE * u64::from(values);
     }
 
-    /// Counts the bytes after the last parameter. They are tolerated: newer servers may append
-    /// data. Spec: wire.md 10.
+    /// Counts the bytes after the last parameter, which are tolerated because newer servers may
+    /// append data (wire.md 10), and the values that could not be decoded.
     fn count_surplus(&mut self, params: &mut Params<'_>) -> Result<(), DecodeError> {
         self.stats.surplus_bytes += params.finish()? as u64;
+        let undecodable = params.undecodable();
+        if undecodable > 0 {
+            self.stats.undecodable_elements += u64::from(undecodable);
+            self.config.log(
+                log::Level::Warn,
+                format_args!("{undecodable} values of a message could not be decoded"),
+            );
+        }
         Ok(())
     }
 
@@ -267,6 +277,10 @@ impl Incoming<'_> {
                 self.config
                     .log(log::Level::Debug, format_args!("event {name} ({code})"));
                 self.count_surplus(&mut params)
+            }
+            // The rest of the event could not be read, and too much was in it.
+            Err(error) if error.kind == DecodeErrorKind::Missing && params.damage().is_some() => {
+                Err(params.damage().unwrap_or(error))
             }
             // The bytes are well formed but the event lacks what it needs: it is dropped and not
             // reported as a bad message. Spec: chat.md 4.9.

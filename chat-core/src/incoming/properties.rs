@@ -28,7 +28,7 @@ impl Incoming<'_> {
             );
             return Ok(());
         }
-        let properties = pairs(properties.to_value(&self.config.peer.limits)?);
+        let properties = pairs(self.value(&properties));
         let user = text(user);
         let complete = self
             .model

@@ -20,9 +20,7 @@ impl Incoming<'_> {
         let message = match message {
             None => StatusChange::Kept,
             Some(ValueRef::Null) => StatusChange::Cleared,
-            Some(message) => {
-                StatusChange::Set(Box::new(message.to_value(&self.config.peer.limits)?))
-            }
+            Some(message) => StatusChange::Set(Box::new(self.value(&message))),
         };
         self.events.push(Event::UserStatusUpdate {
             user,

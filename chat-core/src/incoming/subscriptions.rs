@@ -2,9 +2,10 @@
 //! Spec: chat.md 4.4, 4.5 and 4.7.
 
 use super::Incoming;
-use super::values::{bools, missing, pairs, text};
+use super::values::{bools, missing, names as names_of, pairs, text};
 use crate::codes::parameter;
 use crate::event::{ChannelOutcome, Event, Outcome, SubscriberChange};
+use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use photon_proto::{DecodeError, Params, Text};
@@ -17,23 +18,26 @@ impl Incoming<'_> {
             (Vec::new(), None, None, None);
         while let Some(key) = params.next_key()? {
             match key {
-                parameter::CHANNELS => names = Some(params.strings("channels (p0)")?),
+                parameter::CHANNELS => names = Some(names_of(params, "channels (p0)")?),
                 parameter::SUBSCRIBE_RESULTS => results = bools(params.value()?),
                 parameter::PROPERTIES => properties = Some(pairs(params.value()?)),
                 parameter::CHANNEL_SUBSCRIBERS => {
-                    subscribers = Some(params.strings("subscribers (p23)")?)
+                    subscribers = Some(names_of(params, "subscribers (p23)")?)
                 }
                 parameter::USER_PROPERTIES => users = Some(pairs(params.value()?)),
                 _ => {}
             }
         }
-        let names = names.ok_or(missing("channels (p0)"))?;
+        let all = names.ok_or(missing("channels (p0)"))?;
+        let names = borrowed(&all);
         let mut outcomes = Vec::with_capacity(names.len());
         for (index, channel) in shared(&names).enumerate() {
             let request = self.pending.subscribe.settle(&channel);
             // A missing result is a refusal. Spec: chat.md 4.4.
             let accepted = results.get(index).copied().unwrap_or(false);
-            if accepted && !self.model.on_subscribed(&channel, request.is_some()) {
+            // A name that is not what the server sent would be a channel that nobody can use.
+            let is_whole = matches!(all.get(index), Some(Cow::Borrowed(_)));
+            if accepted && is_whole && !self.model.on_subscribed(&channel, request.is_some()) {
                 self.stats.unkept_channels += 1;
                 self.config.log(
                     log::Level::Warn,
@@ -62,7 +66,7 @@ impl Incoming<'_> {
             ],
         ) = (names.as_slice(), outcomes.as_slice())
         {
-            let subscribers = subscribers.unwrap_or_default();
+            let subscribers = borrowed(subscribers.as_deref().unwrap_or_default());
             let complete = self.model.set_presence(
                 name,
                 &properties.unwrap_or_default(),
@@ -81,10 +85,11 @@ impl Incoming<'_> {
         let mut names = None;
         while let Some(key) = params.next_key()? {
             if key == parameter::CHANNELS {
-                names = Some(params.strings("channels (p0)")?);
+                names = Some(names_of(params, "channels (p0)")?);
             }
         }
         let names = names.ok_or(missing("channels (p0)"))?;
+        let names = borrowed(&names);
         let outcomes = shared(&names)
             .map(|channel| {
                 let request = self.pending.unsubscribe.settle(&channel);
@@ -115,7 +120,7 @@ impl Incoming<'_> {
             return Err(missing("channel or user (p1, p225)"));
         };
         let properties = match properties {
-            Some(properties) => pairs(properties.to_value(&self.config.peer.limits)?),
+            Some(properties) => pairs(self.value(&properties)),
             None => Vec::new(),
         };
         let update = if entered {
@@ -158,6 +163,10 @@ impl Incoming<'_> {
             );
         }
     }
+}
+
+fn borrowed<'n>(names: &'n [Cow<'_, str>]) -> Vec<&'n str> {
+    names.iter().map(|name| &**name).collect()
 }
 
 /// The names of one event as views of one shared text: one allocation for any number.

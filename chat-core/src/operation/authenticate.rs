@@ -81,19 +81,24 @@ pub(crate) fn read(params: &mut Params<'_>, config: &ChatConfig) -> Result<Login
         parameter::NICKNAME,
         parameter::DATA,
     ])?;
-    let text = |value: Option<ValueRef<'_>>| value.and_then(|value| value.as_str().map(Text::from));
-    let value = |value: Option<ValueRef<'_>>| match value {
-        None | Some(ValueRef::Null) => Ok(None),
-        Some(value) => value.to_value(&config.peer.limits).map(Some),
-    };
+    // Where a text is only shown, a bad byte in it does not matter. An address or token with one is
+    // of no use, as if the server had sent none.
+    let text = |value: Option<ValueRef<'_>>| value.and_then(|it| it.text_lossy()).map(Text::from);
+    let limits = &config.peer.limits;
+    let is_value = |value: &ValueRef<'_>| !matches!(value, ValueRef::Null);
     Ok(Login {
         // A valid address is shorter than an error text may be, and a shortened one is invalid.
         address: address
             .and_then(|address| address.as_str().map(Text::for_error))
             .filter(|address| !address.is_empty()),
-        token: value(token)?.map(Secret),
+        token: token
+            .filter(is_value)
+            .and_then(|token| token.to_value(limits).ok())
+            .map(Secret),
         user_id: text(user_id).filter(|user_id| !user_id.is_empty()),
         nickname: text(nickname),
-        data: value(data)?,
+        data: data
+            .filter(is_value)
+            .map(|data| data.to_value_lossy(limits).0),
     })
 }

@@ -6,7 +6,7 @@ use crate::error::RegionsError;
 use crate::event::Region;
 use alloc::vec::Vec;
 use photon_proto::message::MessageWriter;
-use photon_proto::{Array, DecodeError, EncodeError, Limits, Params, Text, Value, ValueRef};
+use photon_proto::{DecodeError, DecodeErrorKind, Element, EncodeError, Params, Text};
 
 pub(crate) fn write(buffer: &mut Vec<u8>, config: &ChatConfig) -> Result<(), EncodeError> {
     let mut request = MessageWriter::request(
@@ -20,37 +20,52 @@ pub(crate) fn write(buffer: &mut Vec<u8>, config: &ChatConfig) -> Result<(), Enc
 }
 
 /// Reads the regions of a response with code 0. The outer error means that the message cannot be
-/// decoded; [`RegionsError::Malformed`] that its lists are missing or differ in length.
+/// decoded; [`RegionsError::Malformed`] that its lists are missing or differ in length. A region
+/// whose code or address is no text, or not UTF-8, is left out: nobody can connect to it.
 pub(crate) fn read(
     params: &mut Params<'_>,
-    limits: &Limits,
 ) -> Result<Result<Vec<Region>, RegionsError>, DecodeError> {
-    let [codes, addresses] = params.pick([parameter::REGION, parameter::ADDRESS])?;
-    let (Some(codes), Some(addresses)) = (texts(codes, limits), texts(addresses, limits)) else {
+    let (mut codes, mut addresses) = (None, None);
+    while let Some(key) = params.next_key()? {
+        match key {
+            parameter::REGION => codes = texts(params)?,
+            parameter::ADDRESS => addresses = texts(params)?,
+            _ => {}
+        }
+    }
+    let (Some(codes), Some(addresses)) = (codes, addresses) else {
         return Ok(Err(RegionsError::Malformed));
     };
     if codes.len() != addresses.len() {
         return Ok(Err(RegionsError::Malformed));
     }
-    let region = |(code, address): (Text, Text)| {
+    let region = |(code, address): (Option<&str>, Option<&str>)| {
         // "EU/cluster1" becomes "eu". Spec: chat.md 2.5.
-        let code = code.split('/').next().unwrap_or_default();
-        Region {
+        let code = code?.split('/').next().unwrap_or_default();
+        Some(Region {
             code: Text::from(code.to_lowercase()),
-            address,
-        }
+            address: Text::from(address?),
+        })
     };
-    Ok(Ok(codes.into_iter().zip(addresses).map(region).collect()))
+    Ok(Ok(codes
+        .into_iter()
+        .zip(addresses)
+        .filter_map(region)
+        .collect()))
 }
 
-/// The texts of a string array, or of an object array that holds nothing but strings.
-fn texts(value: Option<ValueRef<'_>>, limits: &Limits) -> Option<Vec<Text>> {
-    match value?.to_value(limits).ok()? {
-        Value::Array(Array::String(texts)) => Some(texts),
-        Value::Array(Array::Object(values)) => values
-            .into_iter()
-            .map(|value| Text::try_from(value).ok())
-            .collect(),
-        _ => None,
+/// The elements of a list, as far as they are texts. `None` if there is no list.
+fn texts<'a>(params: &mut Params<'a>) -> Result<Option<Vec<Option<&'a str>>>, DecodeError> {
+    let mut texts = Vec::new();
+    let read = params.elements("regions", |element| {
+        texts.push(match element {
+            Element::Text(bytes) => core::str::from_utf8(bytes).ok(),
+            Element::Other(_) => None,
+        });
+    });
+    match read {
+        Ok(()) => Ok(Some(texts)),
+        Err(error) if matches!(error.kind, DecodeErrorKind::WrongType(_)) => Ok(None),
+        Err(error) => Err(error),
     }
 }

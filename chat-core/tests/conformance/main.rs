@@ -3,6 +3,7 @@
 //! server side sends only what a test makes it send.
 
 mod addresses;
+mod bad_elements;
 mod caps;
 mod causes;
 mod connect;

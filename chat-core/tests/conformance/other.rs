@@ -124,15 +124,6 @@ fn malformed() -> Vec<(u8, Vec<(u8, Value)>)> {
         ),
         (
             0,
-            vec![
-                channel.clone(),
-                (4, objects(&[Value::Int(1)])),
-                messages.clone(),
-                id.clone(),
-            ],
-        ),
-        (
-            0,
             vec![channel.clone(), senders.clone(), (2, "hi".into()), id],
         ),
         (0, vec![channel, senders, messages, (8, "nine".into())]),
@@ -155,13 +146,6 @@ fn malformed() -> Vec<(u8, Vec<(u8, Value)>)> {
         (5, vec![]),
         (5, vec![(15, bools(&[true]))]),
         (5, vec![(0, "b".into()), (15, bools(&[true]))]),
-        (
-            5,
-            vec![
-                (0, objects(&["b".into(), Value::Int(1)])),
-                (15, bools(&[true, true])),
-            ],
-        ),
         (6, vec![]),
         (6, vec![(0, Value::Null)]),
         (6, vec![(0, "a".into())]),

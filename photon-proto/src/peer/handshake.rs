@@ -208,7 +208,9 @@ impl Peer {
                 ..
             }) if phase == Phase::KeyExchange => match internal::public_key(&mut params) {
                 Ok(key) => {
-                    let text = debug_message.map_or(Text::EMPTY, Text::for_error);
+                    let text = debug_message
+                        .as_deref()
+                        .map_or(Text::EMPTY, Text::for_error);
                     (return_code, text, key.map(Vec::from))
                 }
                 Err(error) => return Inbound::Bad { error, message },

@@ -266,6 +266,42 @@ fn in_json(message: &[u8]) -> Vec<u8> {
     text
 }
 
+/// A message in which raw bytes replace the text `place`.
+#[track_caller]
+pub(super) fn spoiled(protocol: Protocol, message: &[u8], place: &str, raw: &[u8]) -> Vec<u8> {
+    let at = find(message, place.as_bytes());
+    let (code, length) = match protocol {
+        Protocol::V16 => (b's', 2),
+        _ => (7, 1),
+    };
+    let mut start = at - length;
+    // Elements of a string array have no type code. In 1.6 the array has that of its elements.
+    if message[start - 1] == code && !(length == 2 && message[start - 4] == b'y') {
+        start -= 1;
+    }
+    [&message[..start], raw, &message[at + place.len()..]].concat()
+}
+
+/// The same in JSON.
+#[track_caller]
+pub(super) fn spoiled_json(framed: &[u8], place: &str, raw: &[u8]) -> Vec<u8> {
+    let text = in_json(&framed[7..]);
+    let quoted = format!("\"{place}\"");
+    let at = find(&text, quoted.as_bytes());
+    let payload = find(&text, b"~j~");
+    let payload = [&text[payload..at], raw, &text[at + quoted.len()..]].concat();
+    // Half a surrogate pair is one unit, whatever bytes it was written as.
+    let units = payload.iter().filter(|byte| **byte & 0xC0 != 0x80).count();
+    [format!("~m~{units}~m~").into_bytes(), payload].concat()
+}
+
+#[track_caller]
+fn find(all: &[u8], part: &[u8]) -> usize {
+    all.windows(part.len())
+        .position(|window| window == part)
+        .expect("it is there")
+}
+
 /// The messages in frames. With `pings`, bare ping responses count as messages.
 fn unframed(framed: &[u8], pings: bool) -> Vec<Vec<u8>> {
     let mut splitter = Splitter::new(Role::Client, Limits::DEFAULT.max_received_bytes);

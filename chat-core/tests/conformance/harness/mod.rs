@@ -281,6 +281,22 @@ impl Harness {
         self.deliver(&server::framed(message));
     }
 
+    /// Delivers a frame of the server in which raw bytes replace the text `place`: an encoded value,
+    /// or an element of a string array.
+    #[track_caller]
+    pub(crate) fn deliver_spoiled(&mut self, framed: &[u8], place: &str, raw: &[u8]) {
+        if !self.row.json {
+            let message = framed.get(7..).expect("behind the frame header");
+            let spoiled = carrier::spoiled(self.row.protocol, message, place, raw);
+            return self.deliver_message(&spoiled);
+        }
+        let link = self.link();
+        let text = carrier::spoiled_json(framed, place, raw);
+        self.client
+            .handle_link(self.now, link, LinkInput::Received(&text));
+        self.pump();
+    }
+
     /// The server sends the init response.
     #[track_caller]
     pub(crate) fn send_init_response(&mut self) {

@@ -1,10 +1,17 @@
 //! [`Messages`]: the messages of one event. All of them are views of one shared text.
 
+mod builder;
+mod content;
+
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 use photon_proto::{Text, Value};
+
+pub(crate) use builder::MessagesBuilder;
+pub(crate) use content::Undecodable;
+pub use content::{Content, OwnedContent};
 
 /// A range of bytes in the shared text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,8 +23,21 @@ struct Span {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ContentSpan {
     Text(Span),
-    /// Index into [`Block::values`].
-    Value(u32),
+    /// Index into [`Block::others`].
+    Other(u32),
+}
+
+/// A content that is not text, or that cannot be decoded. The latter is boxed: it is rare, and
+/// larger.
+type Other = Result<Value, Box<Undecodable>>;
+
+/// The memory of a content that is not text.
+fn other_bytes(other: &Other) -> usize {
+    size_of::<Other>()
+        + match other {
+            Ok(value) => value.heap_bytes(),
+            Err(undecodable) => undecodable.heap_bytes(),
+        }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +52,7 @@ struct Block {
     text: Box<str>,
     entries: Entries,
     /// Contents that are not text.
-    values: Vec<Value>,
+    others: Vec<Other>,
     /// The id of the last message, as the server sent it.
     last_id: Option<i32>,
 }
@@ -72,11 +92,14 @@ impl Block {
     fn message(&self, index: usize, entry: &Entry) -> Message<'_> {
         let content = match entry.content {
             ContentSpan::Text(span) => Content::Text(self.part(span)),
-            ContentSpan::Value(value) => {
-                let value = self.values.get(value as usize);
-                debug_assert!(value.is_some(), "MessagesBuilder::value pushed both");
-                Content::Value(value.unwrap_or(&Value::Null))
-            }
+            ContentSpan::Other(other) => match self.others.get(other as usize) {
+                Some(Ok(value)) => Content::Value(value),
+                Some(Err(undecodable)) => undecodable.content(),
+                None => {
+                    debug_assert!(false, "MessagesBuilder::other pushed both");
+                    Content::Value(&Value::Null)
+                }
+            },
         };
         Message {
             sender: self.part(entry.sender),
@@ -96,12 +119,8 @@ impl Block {
 
     fn pinned_bytes(&self) -> usize {
         let entries = size_of_val(self.entries.as_slice());
-        let values = self
-            .values
-            .iter()
-            .map(|value| size_of::<Value>() + value.heap_bytes())
-            .sum::<usize>();
-        size_of::<Self>() + self.text.len() + entries + values
+        let others = self.others.iter().map(other_bytes).sum::<usize>();
+        size_of::<Self>() + self.text.len() + entries + others
     }
 }
 
@@ -115,6 +134,8 @@ impl Block {
 ///         match message.content {
 ///             Content::Text(text) => println!("{}: {text}", message.sender),
 ///             Content::Value(value) => println!("{} sent {value}", message.sender),
+///             // The other messages of the event are whole.
+///             Content::Undecodable { error, .. } => println!("{}: ({error})", message.sender),
 ///         }
 ///     }
 /// }
@@ -248,7 +269,8 @@ impl fmt::Debug for PrivateMessage {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Message<'a> {
-    /// The user id of the sender.
+    /// The user id of the sender. It contains U+FFFD where the server sent no UTF-8, and is U+FFFD
+    /// alone if the server sent no text.
     pub sender: &'a str,
     /// The content.
     pub content: Content<'a>,
@@ -275,57 +297,8 @@ impl Message<'_> {
     pub fn to_owned(&self) -> OwnedMessage {
         OwnedMessage {
             sender: self.sender.into(),
-            content: self.content.to_value(),
+            content: self.content.to_owned(),
             id: self.id,
-        }
-    }
-}
-
-/// The content of a message. Displays text as it is, and other values as [`Value`] does.
-///
-/// Exhaustive: a content is a text, or it is another value.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Content<'a> {
-    /// A text.
-    Text(&'a str),
-    /// Any other value that Photon can serialize.
-    Value(&'a Value),
-}
-
-impl<'a> Content<'a> {
-    /// Returns the text, if the content is text.
-    #[must_use]
-    pub const fn as_str(&self) -> Option<&'a str> {
-        match self {
-            Self::Text(text) => Some(text),
-            Self::Value(_) => None,
-        }
-    }
-
-    /// Copies the content into a value.
-    #[must_use]
-    pub fn to_value(&self) -> Value {
-        match *self {
-            Self::Text(text) => Value::String(text.into()),
-            Self::Value(value) => value.clone(),
-        }
-    }
-}
-
-impl fmt::Display for Content<'_> {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Text(text) => out.write_str(text),
-            Self::Value(value) => value.fmt(out),
-        }
-    }
-}
-
-impl fmt::Debug for Content<'_> {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Text(text) => text.fmt(out),
-            Self::Value(value) => value.fmt(out),
         }
     }
 }
@@ -339,138 +312,7 @@ pub struct OwnedMessage {
     /// The user id of the sender.
     pub sender: Text,
     /// The content.
-    pub content: Value,
+    pub content: OwnedContent,
     /// The id, if it is known.
     pub id: Option<i32>,
-}
-
-/// Collects the parts of one event: first the bytes of all texts, whose UTF-8 is checked once at
-/// the end. Checking each text by itself takes twice as long.
-#[derive(Debug, Default)]
-pub(crate) struct MessagesBuilder {
-    bytes: Vec<u8>,
-    senders: Vec<Span>,
-    contents: Vec<ContentSpan>,
-    entries: Vec<Entry>,
-    values: Vec<Value>,
-}
-
-impl MessagesBuilder {
-    pub(crate) fn clear(&mut self) {
-        self.bytes.clear();
-        self.begin_senders();
-        self.begin_contents();
-    }
-
-    /// Offsets above 4 GiB, which need a message of that length, become `u32::MAX`. That is no
-    /// character boundary, so [`MessagesBuilder::finish`] rejects them.
-    fn push(&mut self, bytes: &[u8]) -> Span {
-        let start = u32::try_from(self.bytes.len()).unwrap_or(u32::MAX);
-        self.bytes.extend_from_slice(bytes);
-        Span {
-            start,
-            end: u32::try_from(self.bytes.len()).unwrap_or(u32::MAX),
-        }
-    }
-
-    /// Begins the list of senders. If a message has the list twice, the last one counts.
-    pub(crate) fn begin_senders(&mut self) {
-        self.senders.clear();
-    }
-
-    /// Begins the list of contents. If a message has the list twice, the last one counts.
-    pub(crate) fn begin_contents(&mut self) {
-        self.contents.clear();
-        self.values.clear();
-    }
-
-    pub(crate) fn sender(&mut self, bytes: &[u8]) {
-        let span = self.push(bytes);
-        self.senders.push(span);
-    }
-
-    pub(crate) fn text(&mut self, bytes: &[u8]) {
-        let span = self.push(bytes);
-        self.contents.push(ContentSpan::Text(span));
-    }
-
-    pub(crate) fn value(&mut self, value: Value) {
-        debug_assert!(
-            u32::try_from(self.values.len()).is_ok(),
-            "each value costs memory that Limits bounds below 2^32 values"
-        );
-        self.contents
-            .push(ContentSpan::Value(self.values.len() as u32));
-        self.values.push(value);
-    }
-
-    /// Pairs senders with contents, up to the shorter list. Returns `None` if a text is not UTF-8.
-    /// Spec: chat.md 4.1.
-    pub(crate) fn finish(&mut self, last_id: Option<i32>) -> Option<Messages> {
-        // One check of all bytes, then one of each start and end: a text that was cut inside a
-        // character would be valid only together with its neighbour.
-        let text = core::str::from_utf8(&self.bytes).ok()?;
-        let whole = |span: &Span| {
-            text.is_char_boundary(span.start as usize) && text.is_char_boundary(span.end as usize)
-        };
-        let texts = self.contents.iter().filter_map(|content| match content {
-            ContentSpan::Text(span) => Some(span),
-            ContentSpan::Value(_) => None,
-        });
-        if !self.senders.iter().chain(texts).all(whole) {
-            return None;
-        }
-        self.entries.clear();
-        self.entries.extend(
-            self.senders
-                .iter()
-                .zip(&self.contents)
-                .map(|(&sender, &content)| Entry { sender, content }),
-        );
-        let values = core::mem::take(&mut self.values);
-        Some(Messages(Arc::new(Block {
-            text: text.into(),
-            entries: Entries::new(&self.entries),
-            values,
-            last_id,
-        })))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{MessagesBuilder, Value};
-    use alloc::string::ToString;
-
-    #[test]
-    fn contents_are_displayed_as_a_reader_expects() {
-        let mut builder = MessagesBuilder::default();
-        for _ in 0..2 {
-            builder.sender(b"alice");
-        }
-        builder.text("h\u{e4}?".as_bytes());
-        builder.value(Value::Int(7));
-        let messages = builder.finish(Some(12)).expect("valid UTF-8");
-        let shown: alloc::vec::Vec<_> = messages
-            .iter()
-            .map(|message| (message.id, message.content.to_string()))
-            .collect();
-        assert_eq!(
-            shown,
-            [
-                (Some(11), "h\u{e4}?".into()),
-                (Some(12), Value::Int(7).to_string())
-            ]
-        );
-        assert!(messages.iter().all(|message| message.is_from("alice")));
-        assert!(!messages.iter().any(|message| message.is_from("Alice")));
-    }
-
-    #[test]
-    fn a_text_that_ends_inside_a_character_is_rejected_even_if_the_next_one_completes_it() {
-        let mut builder = MessagesBuilder::default();
-        builder.sender(&[0xC3]);
-        builder.text(&[0xA4]);
-        assert_eq!(builder.finish(None), None);
-    }
 }

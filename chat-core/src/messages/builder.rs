@@ -1,0 +1,334 @@
+//! [`MessagesBuilder`]: collects the messages of one event.
+
+use super::{Block, ContentSpan, Entries, Entry, Messages, Other, Span, Undecodable};
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use photon_proto::{DecodeError, DecodeErrorKind, Element, Limits, Value, ValueRef};
+
+/// Stands for a sender that is no text, and for bytes of one that are not UTF-8.
+const UNKNOWN: &str = "\u{FFFD}";
+/// How errors call the contents.
+const MESSAGES: &str = "messages (p2)";
+/// The most memory for what cannot be decoded in one event: enough for 2,000 contents without their
+/// bytes. Servers keep, and send, 100 messages of a channel.
+const MAX_MARK_BYTES: usize = 256 * 1024;
+
+/// Collects the parts of one event: first the bytes of all texts, whose UTF-8 is checked once at
+/// the end. Checking each text by itself takes twice as long, so that is done only if the one check
+/// fails.
+#[derive(Debug, Default)]
+pub(crate) struct MessagesBuilder {
+    bytes: Vec<u8>,
+    senders: Vec<Span>,
+    contents: Vec<ContentSpan>,
+    entries: Vec<Entry>,
+    others: Vec<Other>,
+    /// The elements that cannot be decoded, except those that the parameters have counted.
+    undecodable: u32,
+    /// The memory of the contents that cannot be decoded.
+    mark_bytes: usize,
+}
+
+impl MessagesBuilder {
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+        self.begin_senders();
+        self.begin_contents();
+        self.undecodable = 0;
+        self.mark_bytes = 0;
+    }
+
+    /// How many elements could not be decoded, besides those that
+    /// [`Params::undecodable`](photon_proto::Params::undecodable) counts.
+    pub(crate) const fn undecodable(&self) -> u32 {
+        self.undecodable
+    }
+
+    /// Whether any content is not marked as undecodable.
+    pub(crate) fn holds_decoded(&self) -> bool {
+        let is_decoded = |content: &ContentSpan| match content {
+            ContentSpan::Text(_) => true,
+            ContentSpan::Other(other) => {
+                self.others.get(*other as usize).is_some_and(Result::is_ok)
+            }
+        };
+        self.contents.iter().any(is_decoded)
+    }
+
+    /// Offsets above 4 GiB, which need a message of that length, become `u32::MAX`. That is no
+    /// character boundary, so [`MessagesBuilder::finish`] marks such texts.
+    fn push(&mut self, bytes: &[u8]) -> Span {
+        let start = self.end();
+        self.bytes.extend_from_slice(bytes);
+        let end = self.end();
+        Span { start, end }
+    }
+
+    /// Begins the list of senders. If a message has the list twice, the last one counts.
+    pub(crate) fn begin_senders(&mut self) {
+        self.senders.clear();
+    }
+
+    /// Begins the list of contents. If a message has the list twice, the last one counts.
+    pub(crate) fn begin_contents(&mut self) {
+        self.contents.clear();
+        self.others.clear();
+    }
+
+    /// Adds a sender. One that is no text becomes U+FFFD.
+    pub(crate) fn sender(&mut self, sender: Element<'_>) {
+        match sender {
+            Element::Text(bytes) => self.sender_text(bytes),
+            Element::Other(value) => match value {
+                ValueRef::Undecodable(_) => self.sender_text(UNKNOWN.as_bytes()),
+                _ => {
+                    self.undecodable = self.undecodable.saturating_add(1);
+                    self.sender_text(UNKNOWN.as_bytes());
+                }
+            },
+        }
+    }
+
+    pub(crate) fn sender_text(&mut self, bytes: &[u8]) {
+        let span = self.push(bytes);
+        self.senders.push(span);
+    }
+
+    /// Adds a content, and charges the memory of a value to the limit, which holds for the whole
+    /// message, however many values are in it.
+    ///
+    /// # Errors
+    /// `TooMuchMemory` if no memory is left even to mark what cannot be decoded.
+    pub(crate) fn content(
+        &mut self,
+        content: Element<'_>,
+        limits: &mut Limits,
+    ) -> Result<(), DecodeError> {
+        let value = match content {
+            Element::Text(bytes) => {
+                self.text(bytes);
+                return Ok(());
+            }
+            Element::Other(value) => value,
+        };
+        let error = match value.to_value(limits) {
+            Ok(_) if matches!(value, ValueRef::Undecodable(_)) => {
+                // Alone it would be within the limits, but the message has used them up.
+                DecodeError::new(DecodeErrorKind::TooManyValues, 0, MESSAGES)
+            }
+            Ok(decoded) => {
+                // An estimate: it may exceed what decoding counted.
+                let bytes = size_of::<Value>() + decoded.heap_bytes();
+                limits.max_memory_bytes = limits.max_memory_bytes.saturating_sub(bytes);
+                self.other(Ok(decoded));
+                return Ok(());
+            }
+            Err(error) => error,
+        };
+        if !matches!(value, ValueRef::Undecodable(_)) {
+            self.undecodable = self.undecodable.saturating_add(1);
+        }
+        self.mark(|max_bytes| Undecodable::value(error, &value, max_bytes))
+    }
+
+    fn text(&mut self, bytes: &[u8]) {
+        let span = self.push(bytes);
+        self.contents.push(ContentSpan::Text(span));
+    }
+
+    fn other(&mut self, other: Other) {
+        debug_assert!(
+            u32::try_from(self.others.len()).is_ok(),
+            "each value costs memory that Limits bounds below 2^32 values"
+        );
+        self.contents
+            .push(ContentSpan::Other(self.others.len() as u32));
+        self.others.push(other);
+    }
+
+    /// Adds a content that cannot be decoded. `make` gets the number of bytes that may be kept.
+    #[cold]
+    fn mark(&mut self, make: impl FnOnce(usize) -> Undecodable) -> Result<(), DecodeError> {
+        let left = MAX_MARK_BYTES
+            .checked_sub(self.mark_bytes)
+            .and_then(|left| left.checked_sub(Undecodable::cost(0)))
+            .ok_or(DecodeError::new(
+                DecodeErrorKind::TooMuchMemory,
+                0,
+                MESSAGES,
+            ))?;
+        let mark = make(left);
+        self.mark_bytes += mark.heap_bytes();
+        debug_assert!(self.mark_bytes <= MAX_MARK_BYTES);
+        self.other(Err(Box::new(mark)));
+        Ok(())
+    }
+
+    /// Pairs senders with contents, up to the shorter list. Spec: chat.md 4.1.
+    ///
+    /// # Errors
+    /// The same as [`MessagesBuilder::content`].
+    pub(crate) fn finish(&mut self, last_id: Option<i32>) -> Result<Messages, DecodeError> {
+        if !self.is_whole() {
+            self.repair()?;
+        }
+        let Ok(text) = core::str::from_utf8(&self.bytes) else {
+            debug_assert!(false, "checked, or repaired");
+            return Err(DecodeError::new(DecodeErrorKind::NotUtf8, 0, MESSAGES));
+        };
+        self.entries.clear();
+        self.entries.extend(
+            self.senders
+                .iter()
+                .zip(&self.contents)
+                .map(|(&sender, &content)| Entry { sender, content }),
+        );
+        let others = core::mem::take(&mut self.others);
+        Ok(Messages(Arc::new(Block {
+            text: text.into(),
+            entries: Entries::new(&self.entries),
+            others,
+            last_id,
+        })))
+    }
+
+    /// Whether all texts are UTF-8: one check of all bytes, then one of each start and end. A text
+    /// that was cut inside a character would be valid only together with its neighbour.
+    fn is_whole(&self) -> bool {
+        let Ok(text) = core::str::from_utf8(&self.bytes) else {
+            return false;
+        };
+        let whole = |span: &Span| {
+            text.is_char_boundary(span.start as usize) && text.is_char_boundary(span.end as usize)
+        };
+        let texts = self.contents.iter().filter_map(|content| match content {
+            ContentSpan::Text(span) => Some(span),
+            ContentSpan::Other(_) => None,
+        });
+        self.senders.iter().chain(texts).all(whole)
+    }
+
+    /// Checks each text by itself: marks contents that are not UTF-8, and puts U+FFFD into senders.
+    #[cold]
+    fn repair(&mut self) -> Result<(), DecodeError> {
+        let bytes = core::mem::take(&mut self.bytes);
+        let (senders, contents) = (
+            core::mem::take(&mut self.senders),
+            core::mem::take(&mut self.contents),
+        );
+        // Reserved at once: doubling could take twice what U+FFFD, three bytes for one, needs.
+        let repaired_length = |span: &Span| {
+            let chunks = span.of(&bytes).unwrap_or_default().utf8_chunks();
+            chunks
+                .map(|chunk| {
+                    chunk.valid().len()
+                        + if chunk.invalid().is_empty() {
+                            0
+                        } else {
+                            UNKNOWN.len()
+                        }
+                })
+                .sum::<usize>()
+        };
+        let texts = contents.iter().filter_map(|content| match content {
+            ContentSpan::Text(span) => Some(span.of(&bytes)?.len()),
+            ContentSpan::Other(_) => None,
+        });
+        self.bytes = Vec::with_capacity(
+            senders.iter().map(repaired_length).sum::<usize>() + texts.sum::<usize>(),
+        );
+        for span in &senders {
+            let sender = span.of(&bytes).unwrap_or(UNKNOWN.as_bytes());
+            let start = self.end();
+            for chunk in sender.utf8_chunks() {
+                self.bytes.extend_from_slice(chunk.valid().as_bytes());
+                if !chunk.invalid().is_empty() {
+                    self.bytes.extend_from_slice(UNKNOWN.as_bytes());
+                }
+            }
+            let end = self.end();
+            self.senders.push(Span { start, end });
+            let replaced = self.bytes.get(start as usize..) != Some(sender);
+            self.undecodable = self.undecodable.saturating_add(u32::from(replaced));
+        }
+        for content in &contents {
+            match content {
+                ContentSpan::Text(span) => {
+                    let text = span.of(&bytes).unwrap_or_default();
+                    if core::str::from_utf8(text).is_ok() {
+                        self.text(text);
+                    } else {
+                        self.undecodable = self.undecodable.saturating_add(1);
+                        self.mark(|max_bytes| Undecodable::text(text, max_bytes))?;
+                    }
+                }
+                // It keeps its place among the others.
+                ContentSpan::Other(_) => self.contents.push(*content),
+            }
+        }
+        Ok(())
+    }
+
+    /// The end of the texts so far.
+    fn end(&self) -> u32 {
+        u32::try_from(self.bytes.len()).unwrap_or(u32::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{DecodeErrorKind, MessagesBuilder, Value};
+    use crate::messages::Content;
+    use alloc::string::ToString;
+
+    #[test]
+    fn contents_are_displayed_as_a_reader_expects() {
+        let mut builder = MessagesBuilder::default();
+        for _ in 0..2 {
+            builder.sender_text(b"alice");
+        }
+        builder.text("h\u{e4}?".as_bytes());
+        builder.other(Ok(Value::Int(7)));
+        let messages = builder.finish(Some(12)).expect("valid UTF-8");
+        let shown: alloc::vec::Vec<_> = messages
+            .iter()
+            .map(|message| (message.id, message.content.to_string()))
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                (Some(11), "h\u{e4}?".into()),
+                (Some(12), Value::Int(7).to_string())
+            ]
+        );
+        assert!(messages.iter().all(|message| message.is_from("alice")));
+        assert!(!messages.iter().any(|message| message.is_from("Alice")));
+    }
+
+    #[test]
+    fn a_text_that_ends_inside_a_character_is_marked_even_if_the_next_one_completes_it() {
+        let mut builder = MessagesBuilder::default();
+        builder.sender_text(&[0xC3]);
+        builder.text(&[0xA4]);
+        let messages = builder.finish(None).expect("only its parts are marked");
+        let message = messages.get(0).expect("one message");
+        assert_eq!(message.sender, "\u{FFFD}");
+        let Content::Undecodable { error, bytes } = message.content else {
+            panic!("{message:?}");
+        };
+        assert_eq!((error.kind, bytes), (DecodeErrorKind::NotUtf8, &[0xA4][..]));
+        assert_eq!(builder.undecodable(), 2);
+    }
+
+    #[test]
+    fn marks_beyond_their_memory_are_an_error_of_the_event() {
+        let mut builder = MessagesBuilder::default();
+        for _ in 0..10_000 {
+            builder.sender_text(b"alice");
+            builder.text(&[0xFF; 100]);
+        }
+        let error = builder.finish(None).expect_err("over the limit");
+        assert_eq!(error.kind, DecodeErrorKind::TooMuchMemory);
+    }
+}
