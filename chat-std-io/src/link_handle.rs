@@ -10,6 +10,11 @@ pub(crate) trait LinkHandle {
     fn wants_input(&self) -> bool;
     /// Passes input to the client.
     fn handle(&mut self, input: LinkInput<'_>);
+    /// Notes that more bytes of a message arrived that is not complete.
+    /// A stand-in for the client may ignore it.
+    fn note_partial_message(&mut self, bytes: usize) {
+        let _ = bytes;
+    }
     /// The next output: bytes, or one datagram or message. The same until it is reported.
     fn transmit(&mut self) -> Option<&[u8]>;
     /// Reports how much of the output was sent.
@@ -34,6 +39,10 @@ impl LinkHandle for ClientLink<'_> {
 
     fn handle(&mut self, input: LinkInput<'_>) {
         self.chat.handle_link(self.now, self.id, input);
+    }
+
+    fn note_partial_message(&mut self, bytes: usize) {
+        self.chat.note_partial_message(self.now, self.id, bytes);
     }
 
     fn transmit(&mut self) -> Option<&[u8]> {

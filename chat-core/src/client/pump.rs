@@ -78,6 +78,30 @@ impl ChatClient {
         }
     }
 
+    /// Notes that so many more bytes arrived of a WebSocket message that is not complete, on a link
+    /// whose driver passes on whole messages. They count as progress of the server, so that a large
+    /// message on a slow line does not end the connection as silent. Optional: without it, a
+    /// message has to arrive within
+    /// [`ChatConfig::silence_timeout`](crate::ChatConfig::silence_timeout). Spec: wire.md 11.1.
+    ///
+    /// ```
+    /// use chat_core::{ChatClient, LinkId, Timestamp};
+    ///
+    /// // In a driver: the header announced a message, and 1,500 bytes of it have arrived.
+    /// fn on_partial_message(chat: &mut ChatClient, now: Timestamp, link: LinkId) {
+    ///     chat.note_partial_message(now, link, 1_500);
+    /// }
+    /// # let _ = on_partial_message;
+    /// ```
+    pub fn note_partial_message(&mut self, now: Timestamp, link: LinkId, bytes: usize) {
+        let now = self.advance(now);
+        if let Some(connection) = &mut self.connection
+            && connection.link == link
+        {
+            connection.peer.note_partial_message(now, bytes);
+        }
+    }
+
     /// Processes input, runs timers, changes the state and raises events: the documented `service`.
     ///
     /// Stops at a state change, so that the application observes each state while it lasts, and

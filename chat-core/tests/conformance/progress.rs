@@ -94,6 +94,35 @@ fn sound11_a_large_message_on_a_slow_line_arrives() {
     }
 }
 
+/// Over WebSocket the driver reports what has arrived of a message.
+#[test]
+fn sound11_a_large_web_socket_message_on_a_slow_line_arrives() {
+    over_messages_with(
+        |config| config,
+        |mut harness| {
+            harness.go_to(State::ConnectedToFrontEnd);
+            harness.answers = false;
+            let link = harness.link();
+            for (bytes, every_ms) in [(2_000, 1_000), (200, 1_000), (20_000, 9_999)] {
+                for _ in 0..100 {
+                    let now = harness.now;
+                    harness.client.note_partial_message(now, link, bytes);
+                    harness.advance_ms(every_ms);
+                }
+            }
+            let event = harness.event(77, &[]);
+            harness.deliver(&event);
+            assert_eq!(harness.client.state(), State::ConnectedToFrontEnd);
+            harness.forget();
+            // Single bytes of a message are no progress here either.
+            ends_despite(&mut harness, 5_000, 20_000, |harness| {
+                let now = harness.now;
+                harness.client.note_partial_message(now, link, 1);
+            });
+        },
+    );
+}
+
 #[test]
 fn sound11_empty_messages_keep_nobody_connected() {
     over_messages_with(

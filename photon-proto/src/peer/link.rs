@@ -66,6 +66,19 @@ impl Peer {
         }
     }
 
+    /// Notes that so many more bytes arrived of a WebSocket message that is not complete: the owner
+    /// passes on whole messages, and a large one on a slow line is progress. Optional.
+    pub fn note_partial_message(&mut self, now: Timestamp, bytes: usize) {
+        // Streams and datagrams pass on everything, so a note could only count it twice.
+        if self.is_web_socket()
+            && self.phase != Phase::Opening
+            && self.liveness.on_bytes(now, bytes)
+            && self.wants_input()
+        {
+            self.on_progress(now);
+        }
+    }
+
     fn take_bytes(&mut self, now: Timestamp, bytes: &[u8]) {
         let closing = self.phase == Phase::Closing;
         if closing && !matches!(self.carrier, Carrier::Datagram(_)) {

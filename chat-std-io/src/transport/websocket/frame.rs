@@ -132,6 +132,14 @@ impl FrameReader {
         Ok((used, Some(frame)))
     }
 
+    /// Bytes of the message that is not complete.
+    pub(super) fn partial_bytes(&self) -> usize {
+        match self.borrowed {
+            Borrowed::Message => 0,
+            Borrowed::Nothing | Borrowed::Control => self.message.len(),
+        }
+    }
+
     /// Bytes of buffers that are kept.
     #[cfg(test)]
     pub(super) fn kept_bytes(&self) -> usize {

@@ -516,6 +516,8 @@ impl Pass {
         client: &mut impl LinkHandle,
         mut input: &'a [u8],
     ) -> Result<&'a [u8], close::Ending> {
+        let before = open.reader.partial_bytes();
+        let mut any = false;
         while !input.is_empty() && self.frames < MAX_FRAMES && client.wants_input() {
             let (used, frame) = open.reader.next(input)?;
             input = input.get(used..).unwrap_or_default();
@@ -530,12 +532,19 @@ impl Pass {
                         return Err(Violation::invalid_text(cause).into());
                     }
                     client.handle(LinkInput::Received(bytes));
-                    self.any = true;
+                    any = true;
                 }
                 Some(Frame::Ping(payload)) => open.outbox.answer_ping(payload),
                 Some(Frame::Close(payload)) => return Err(close::on_close_frame(payload)),
                 Some(Frame::Fragment | Frame::Pong) | None => {}
             }
+        }
+        self.any |= any;
+        // What follows a message was none of the message before.
+        let partial = open.reader.partial_bytes();
+        let arrived = if any { partial } else { partial - before };
+        if arrived > 0 {
+            client.note_partial_message(arrived);
         }
         Ok(input)
     }

@@ -91,6 +91,47 @@ fn a_thousand_fragments_with_pings_between_are_one_message() {
     }
 }
 
+/// So that a client does not take a server for silent whose large message is on a slow line.
+#[test]
+fn the_bytes_of_an_incomplete_message_are_reported() {
+    const BYTES: usize = 6_000;
+    for over in Over::ALL {
+        let (go, gate) = std::sync::mpsc::channel::<()>();
+        let (address, server) = serve(*over, move |mut server| {
+            let message = frame(0x82, &pattern(BYTES));
+            for piece in [&message[..1_000], &message[1_000..3_000], &message[3_000..]] {
+                gate.recv().unwrap();
+                server.get_mut().write_all(piece).unwrap();
+                server.get_mut().flush().unwrap();
+            }
+            for fragment in [frame(0x02, &[1; 500]), frame(0x80, &[2; 10])] {
+                gate.recv().unwrap();
+                server.get_mut().write_all(&fragment).unwrap();
+                server.get_mut().flush().unwrap();
+            }
+            server
+        });
+        let mut harness = Harness::connect(address, *over, false);
+        harness.open();
+        // 4 bytes of the header.
+        for expected in [996, 2_996] {
+            go.send(()).unwrap();
+            harness.drive(|harness| harness.client.partial_bytes >= expected);
+            assert_eq!(harness.client.partial_bytes, expected);
+        }
+        go.send(()).unwrap();
+        harness.receive(1);
+        go.send(()).unwrap();
+        let before = harness.client.partial_bytes;
+        harness.drive(|harness| harness.client.partial_bytes > before);
+        assert_eq!(harness.client.partial_bytes, before + 500);
+        go.send(()).unwrap();
+        assert_eq!(harness.receive(2)[0], pattern(BYTES));
+        assert_eq!(harness.client.partial_bytes, before + 500);
+        drop(server.join().unwrap());
+    }
+}
+
 #[test]
 fn text_fragments_may_split_characters() {
     let (address, server) = serve(Over::Tcp, |mut server| {

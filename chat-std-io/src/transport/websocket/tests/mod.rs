@@ -34,6 +34,8 @@ const SUBPROTOCOL: &str = "GpBinaryV18";
 struct FakeClient {
     opened: bool,
     received: Vec<Vec<u8>>,
+    /// Bytes of messages that were not complete.
+    partial_bytes: usize,
     end: Option<LinkEnd>,
     /// Number of messages that it has space for; `None` for any.
     space: Option<usize>,
@@ -58,6 +60,11 @@ impl LinkHandle for FakeClient {
             LinkInput::Received(message) => self.received.push(message.to_vec()),
             end => panic!("the caller passes it on: {end:?}"),
         }
+    }
+
+    fn note_partial_message(&mut self, bytes: usize) {
+        assert!(bytes > 0);
+        self.partial_bytes += bytes;
     }
 
     fn transmit(&mut self) -> Option<&[u8]> {
