@@ -1,5 +1,5 @@
-//! Channels: subscribing, unsubscribing, publishing, and their lifetime. Spec: chat.md 3.1 to 3.3,
-//! 4.1, 4.4, 4.5, 12.
+//! Channels: subscribing, unsubscribing, history, and their lifetime. Spec: chat.md 3.1, 3.2, 4.4,
+//! 4.5, 12.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,21 +7,16 @@ use hashbrown::hash_map::Entry;
 use photon_proto::{Text, Timestamp, Value};
 
 use crate::channel_count::{ChannelCount, CountedChannel};
-use crate::channel_events::{by_user, messages_event, uneven_event, untyped};
+use crate::channel_events::{by_user, messages_event, untyped};
 use crate::connections::ConnectionId;
 use crate::context::Context;
 use crate::event::Event;
-use crate::faults::Fault;
 use crate::history::{History, HistoryMemory, newest_within};
 use crate::partition::Partition;
 use crate::properties;
-use crate::requests::{Asked, Publish, int};
-use crate::steps::Step;
+use crate::requests::int;
 use crate::timers::Timer;
-use chat_core::codes::{event, parameter as p, property, return_code};
-
-/// The memory of messages that wait to share an event.
-const MAX_GATHERED_BYTES: usize = 256 * 1024;
+use chat_core::codes::{event, parameter as p, property};
 
 /// The properties of a channel, or of a user in it.
 pub(crate) type Properties = Vec<(Value, Value)>;
@@ -33,9 +28,9 @@ pub(crate) struct Channel {
     pub(crate) user_properties: BTreeMap<Text, Properties>,
     pub(crate) history: History,
     /// Messages that wait to share an event.
-    gathered: Vec<(Text, Value)>,
-    gathered_bytes: usize,
-    gathered_until: Option<Timestamp>,
+    pub(crate) gathered: Vec<(Text, Value)>,
+    pub(crate) gathered_bytes: usize,
+    pub(crate) gathered_until: Option<Timestamp>,
     /// The time at which the channel ends if it stays empty.
     ends: Option<Timestamp>,
     /// The earliest reminder that is set.
@@ -212,117 +207,6 @@ impl Partition {
         )
     }
 
-    pub(crate) fn publish(
-        &mut self,
-        cx: &mut Context<'_>,
-        id: ConnectionId,
-        asked: Asked,
-        sender: &Text,
-        request: Publish,
-    ) {
-        let Publish {
-            channel: name,
-            content,
-        } = request;
-        let Some(channel) = self
-            .channels
-            .get_mut(&name)
-            .filter(|channel| channel.subscribers.contains(sender))
-        else {
-            cx.refuse(
-                id,
-                asked,
-                return_code::NOT_ALLOWED_IN_STATE,
-                "not subscribed to this channel",
-            );
-            return;
-        };
-        let Some(protocol) = cx.connections.subprotocol(id) else {
-            return;
-        };
-        let messages = vec![(sender.clone(), content.clone())];
-        let mut event = messages_event(&name, messages, channel.history.next_id());
-        if let Err(error) = event.check(protocol, &cx.config.message_limits()) {
-            cx.refuse(
-                id,
-                asked,
-                return_code::INVALID_OPERATION,
-                &format!("the message cannot be delivered: {error}"),
-            );
-            return;
-        }
-        if cx
-            .config
-            .faults
-            .happens(Step::Publish, &Fault::WrongLengths)
-        {
-            event = uneven_event(&name, sender, content.clone(), channel.history.next_id());
-        }
-        let sequence = cx.stats.next_sequence();
-        cx.stats.messages += 1;
-        cx.respond_ok(id, asked);
-        if cx.config.batch_messages > 1 {
-            self.gather(cx, &name, sender, content.clone());
-        } else {
-            // Collected messages go first, even if collecting was switched off since: no message
-            // may overtake another.
-            self.flush(cx, &name);
-            let to = self.members(&name);
-            cx.send_event(&to, &mut event);
-        }
-        if let Some(channel) = self.channels.get_mut(&name) {
-            channel
-                .history
-                .push(cx.config, sequence, sender.clone(), content);
-            if channel.gathered.len() >= cx.config.batch_messages {
-                self.flush(cx, &name);
-            }
-        }
-    }
-
-    /// Collects a message until its event is sent.
-    fn gather(&mut self, cx: &mut Context<'_>, name: &Text, sender: &Text, content: Value) {
-        let Some(channel) = self.channels.get_mut(name) else {
-            return;
-        };
-        let bytes = content.heap_bytes();
-        // One event has to hold all collected messages.
-        if channel.gathered_bytes.saturating_add(bytes) > MAX_GATHERED_BYTES {
-            self.flush(cx, name);
-        }
-        let Some(channel) = self.channels.get_mut(name) else {
-            return;
-        };
-        channel.gathered_bytes += bytes;
-        channel.gathered.push((sender.clone(), content));
-        channel
-            .gathered_until
-            .get_or_insert(cx.now.plus_millis(cx.config.batch_ms));
-        self.remind(cx, name);
-    }
-
-    /// The connections of all subscribers of a channel.
-    pub(crate) fn members(&self, name: &Text) -> Vec<ConnectionId> {
-        self.channels
-            .get(name)
-            .map_or_else(Vec::new, |channel| self.connections(&channel.subscribers))
-    }
-
-    /// Sends the collected messages.
-    pub(crate) fn flush(&mut self, cx: &mut Context<'_>, name: &Text) {
-        let Some(channel) = self.channels.get_mut(name) else {
-            return;
-        };
-        channel.gathered_until = None;
-        channel.gathered_bytes = 0;
-        let messages = std::mem::take(&mut channel.gathered);
-        if !messages.is_empty() {
-            let mut event = messages_event(name, messages, channel.history.last_id());
-            let to = self.members(name);
-            cx.send_event(&to, &mut event);
-        }
-    }
-
     /// Sends one connection the history that it requested, as one event, if there is any. Spec:
     /// chat.md 12, history.
     ///
@@ -367,7 +251,7 @@ impl Partition {
     }
 
     /// Sets a reminder for the next deadline of a channel, unless an earlier one is set.
-    fn remind(&mut self, cx: &mut Context<'_>, name: &Text) {
+    pub(crate) fn remind(&mut self, cx: &mut Context<'_>, name: &Text) {
         let Some(channel) = self.channels.get_mut(name) else {
             return;
         };

@@ -1,26 +1,24 @@
-//! [`ServerCore`]: the public methods, and the dispatch of a message from its connection to its
-//! operation.
+//! [`ServerCore`]: the public methods, and what happens after each of them.
 
 use std::sync::Arc;
 
 use photon_proto::message::MessageKind;
 use photon_proto::peer::{Peer, PeerConfig, Wire};
-use photon_proto::{DecodeError, Parameters, Random, Text, Timestamp};
+use photon_proto::{Random, Text, Timestamp};
 
 use crate::acceptors::Acceptors;
 use crate::authentication::{Identity, Refusal};
 use crate::channel_count::ChannelCount;
 use crate::config::ServerConfig;
-use crate::connection::{Connection, Incoming};
+use crate::connection::Connection;
 use crate::connections::{ConnectionId, Connections, ServerKind};
 use crate::context::Context;
 use crate::faults::Faults;
 use crate::hashing::{HashKeys, Map};
 use crate::history::{History, HistoryMemory};
-use crate::log_lines::{Operation, Shown, WireName};
+use crate::log_lines::WireName;
 use crate::misbehave::{FAULT, Verdict};
 use crate::partition::{Partition, PartitionKey};
-use crate::requests::{Asked, Fields};
 use crate::stats::{ConnectionEnd, ServerStats};
 use crate::steps::Step;
 use crate::timers::{Timer, Timers};
@@ -315,105 +313,6 @@ impl ServerCore {
                 return_code::MAX_CCU_REACHED,
                 "the limit of concurrent users is reached",
             ))
-        }
-    }
-
-    /// Processes every complete message that has arrived on a connection.
-    pub(crate) fn process(&mut self, id: ConnectionId) {
-        while let Some(connection) = self.connections.get_mut(id) {
-            if connection.closing.is_some() {
-                return;
-            }
-            match connection.next(self.now, &self.config.limits, &mut self.random) {
-                Ok(Some(incoming)) => self.handle(id, incoming),
-                Ok(None) => return,
-                Err(error) => self.bad_connection(id, &error),
-            }
-        }
-    }
-
-    pub(crate) fn bad_connection(&mut self, id: ConnectionId, error: &DecodeError) {
-        self.stats.bad_connections += 1;
-        self.context().close(id, error.to_string());
-    }
-
-    pub(crate) fn handle(&mut self, id: ConnectionId, incoming: Incoming) {
-        let Some(server_kind) = self
-            .connections
-            .get(id)
-            .map(|connection| connection.server_kind)
-        else {
-            return;
-        };
-        match incoming {
-            Incoming::Init { ipv6 } => {
-                if let Some(connection) = self.connections.get_mut(id) {
-                    connection.ipv6 = ipv6;
-                }
-                self.context().answer_init(id, server_kind);
-            }
-            Incoming::Ping { client_time } => {
-                self.context().answer_ping(id, server_kind, client_time);
-            }
-            Incoming::KeyExchange => self.context().exchange_keys(id, server_kind),
-            Incoming::Request {
-                code,
-                encrypted,
-                parameters,
-            } => {
-                self.request(id, server_kind, Asked { code, encrypted }, parameters);
-            }
-            Incoming::Bad(error) => {
-                log::debug!("{id}: a message was skipped: {error}");
-                self.stats.bad_messages += 1;
-            }
-            Incoming::Ignored => {}
-        }
-    }
-
-    fn request(
-        &mut self,
-        id: ConnectionId,
-        server_kind: ServerKind,
-        asked: Asked,
-        parameters: Result<Parameters, DecodeError>,
-    ) {
-        log::debug!("{id}: request {}", Operation(asked.code));
-        if let Ok(parameters) = &parameters {
-            log::trace!("{id}: {}: {}", Operation(asked.code), Shown(parameters));
-        }
-        let step = Step::of_operation(server_kind, asked.code);
-        let mut cx = self.context();
-        if let Some(step) = step {
-            match cx.intercept(id, step, MessageKind::Response, asked.code) {
-                Verdict::Go => {}
-                Verdict::Refuse(code, text) => return cx.refuse(id, asked, code, &text),
-                Verdict::Done => return,
-            }
-        }
-        match parameters {
-            Ok(parameters) => {
-                let subprotocol = self.connections.subprotocol(id);
-                let fields = Fields::new(parameters)
-                    .limited(self.config.max_string_bytes)
-                    .written_in(subprotocol);
-                match server_kind {
-                    ServerKind::NameServer => self.name_server_request(id, asked, fields),
-                    ServerKind::FrontEnd => self.front_end_request(id, asked, fields),
-                }
-            }
-            Err(error) => {
-                cx.stats.bad_messages += 1;
-                cx.refuse(
-                    id,
-                    asked,
-                    return_code::INVALID_OPERATION,
-                    &format!("bad parameters: {error}"),
-                );
-            }
-        }
-        if let Some(step) = step {
-            self.context().follow(id, step);
         }
     }
 
