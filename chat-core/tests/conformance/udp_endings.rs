@@ -307,11 +307,11 @@ fn broken_datagrams_are_dropped_and_too_many_end_the_connection() {
         harness.join(&["a"]);
         let (link, challenge) = (harness.link(), harness.server().udp().challenge());
         harness.forget();
-        // A command with a length beyond the datagram, after a valid one.
+        // A command with a length beyond the datagram, and behind it a valid one, which is dropped.
         let mut broken = datagram::control(kind::PING, FLAG_RELIABLE, 0, 9);
         broken[7] = 99;
         let event = harness.event(5, &[(0, strings(&["b"])), (15, bools(&[true]))])[7..].to_vec();
-        let bytes = datagram::of(challenge, [datagram::reliable(9, &event), broken]);
+        let bytes = datagram::of(challenge, [broken, datagram::reliable(9, &event)]);
         for count in 1..=1_000 {
             harness
                 .client
