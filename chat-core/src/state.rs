@@ -246,6 +246,15 @@ pub struct DisconnectCause {
     pub text: Text,
     /// The causes at the server addresses that the client tried before this one.
     pub earlier: Vec<DisconnectCause>,
+    /// The number of messages that the client had accepted and that are not known to have left it:
+    /// the driver had not reported them as sent, or over UDP the server had not acknowledged them,
+    /// so it may have received some of these.
+    ///
+    /// One message is one call that returned `Ok` and sends something: every publish and private
+    /// message, and also every other request to the server (subscribe, friends, status, ...), whose
+    /// missing result is reported besides. Logins, handshakes and pings do not count. A message
+    /// that was handed to the driver may still be lost in the buffers of the operating system.
+    pub unsent_messages: u64,
 }
 
 /// The kind of a [`DisconnectCause`].
@@ -395,6 +404,7 @@ impl DisconnectCause {
             return_code: None,
             text: Text::EMPTY,
             earlier: Vec::new(),
+            unsent_messages: 0,
         }
     }
 
@@ -518,6 +528,14 @@ impl fmt::Display for DisconnectCause {
         }
         if !self.text.is_empty() {
             write!(out, ": {}", self.text)?;
+        }
+        match self.unsent_messages {
+            0 => {}
+            1 => out.write_str("; 1 accepted message was not sent or not acknowledged")?,
+            count => write!(
+                out,
+                "; {count} accepted messages were not sent or not acknowledged"
+            )?,
         }
         for earlier in &self.earlier {
             write!(out, "; before that, {earlier}")?;

@@ -44,6 +44,10 @@ pub struct Stats {
     pub presence_dropped: u64,
     /// Bytes after the end of messages; tolerated.
     pub surplus_bytes: u64,
+    /// Messages that were accepted and not sent, or over UDP not acknowledged, when connections
+    /// ended that the client did not close: the sum of
+    /// [`DisconnectCause::unsent_messages`](crate::DisconnectCause::unsent_messages).
+    pub unsent_messages: u64,
     /// Connections that the client closed, by
     /// [`ChatClient::disconnect`](crate::ChatClient::disconnect) or on its way to the front end,
     /// before all accepted data was sent or, over UDP, acknowledged.

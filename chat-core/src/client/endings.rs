@@ -72,12 +72,18 @@ impl ChatClient {
     /// Ends the connection with this cause. `opened` is whether the link was opened, which decides
     /// between "could not connect" and "lost". Reports the end, unless there is another address or
     /// another way to try.
-    pub(super) fn end_connection(&mut self, cause: DisconnectCause, opened: bool) {
+    pub(super) fn end_connection(&mut self, mut cause: DisconnectCause, opened: bool) {
         debug_assert!(
             !self.may_connect(),
             "a connection ends once, in a state that has one"
         );
         let code = cause.code(opened);
+        // Counted before the connection drops them.
+        cause.unsent_messages = self
+            .connection
+            .as_ref()
+            .map_or(0, |connection| connection.peer.unsent_messages());
+        self.stats.unsent_messages += cause.unsent_messages;
         self.abort_connection();
         let front_end_unreachable = matches!(
             code,

@@ -34,5 +34,6 @@ mod udp_connect;
 mod udp_endings;
 mod udp_flush;
 mod udp_traffic;
+mod unsent;
 mod websocket;
 mod work;

@@ -157,15 +157,17 @@ impl Carrier {
 
     // Messages out.
 
-    /// Appends a reliable message on channel 0, unless more than `cap` bytes would then wait.
-    /// `write` gets the buffer and the position where the message begins; if it fails, nothing
-    /// remains of the message. After the end of the link the message is dropped.
+    /// Appends a reliable message on channel 0, unless more than `cap` bytes would then wait; one
+    /// without a cap does not count as the owner's. `write` gets the buffer and the position where
+    /// the message begins; if it fails, nothing remains of the message.
     pub(super) fn write<E: From<SendError>>(
         &mut self,
-        cap: usize,
+        cap: Option<usize>,
         config: &PeerConfig,
         write: impl FnOnce(&mut Vec<u8>, usize) -> Result<(), E>,
     ) -> Result<(), E> {
+        let counts = cap.is_some();
+        let cap = cap.unwrap_or(usize::MAX);
         let (before, header) = (self.unsent_bytes(), self.header_bytes());
         // Space is checked after encoding, even if there is none at all: a message that can never
         // be sent must not be reported as one that can be sent later.
@@ -180,7 +182,7 @@ impl Carrier {
         };
         match self {
             Self::Stream(stream) => stream.write(admitted(write, admit)),
-            Self::Datagram(datagram) => datagram.write(admitted(write, admit)),
+            Self::Datagram(datagram) => datagram.write(counts, admitted(write, admit)),
             Self::Whole(whole) => whole.write(config, write, admit),
         }
     }
@@ -192,7 +194,7 @@ impl Carrier {
             Self::Whole(whole) => whole.write_raw(bytes),
             Self::Datagram(datagram) => {
                 // Only a client has this carrier, and nothing that it sends is raw.
-                let _dropped_if_not_connected = datagram.write(|buffer, _| {
+                let _dropped_if_not_connected = datagram.write(false, |buffer, _| {
                     buffer.extend_from_slice(bytes);
                     Ok::<(), SendError>(())
                 });
@@ -206,6 +208,14 @@ impl Carrier {
             Self::Stream(_) => tcp::HEADER_BYTES,
             Self::Datagram(_) => udp::command::HEADER_BYTES,
             Self::Whole(_) => 0,
+        }
+    }
+
+    /// The owner's messages that were not acknowledged, where the carrier counts them.
+    pub(super) fn unsent_messages(&self) -> Option<u64> {
+        match self {
+            Self::Stream(_) | Self::Whole(_) => None,
+            Self::Datagram(datagram) => Some(datagram.unsent_messages()),
         }
     }
 

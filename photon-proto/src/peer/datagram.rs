@@ -24,6 +24,8 @@ pub(super) struct Datagram {
     message: Vec<u8>,
     /// Set by a shutdown until the next call that has a time: how long it may go on sending.
     shutdown_ms: Option<u64>,
+    /// The owner's messages that were written after the end of the connection.
+    dropped: u64,
 }
 
 /// The state only: messages are private.
@@ -52,6 +54,7 @@ impl Datagram {
             connection: None,
             message: Vec::new(),
             shutdown_ms: None,
+            dropped: 0,
         }
     }
 
@@ -124,23 +127,38 @@ impl Datagram {
         self.message.get_mut(range).unwrap_or_default()
     }
 
+    /// Whether a message `counts` as the owner's is up to the caller.
     pub(super) fn write<E: From<SendError>>(
         &mut self,
+        counts: bool,
         write: impl FnOnce(&mut Vec<u8>, usize) -> Result<(), E>,
     ) -> Result<(), E> {
         match &mut self.connection {
-            Some(connection) if connection.state() == State::Connected => connection
-                .send_with(CHANNEL, Delivery::Reliable, |buffer, start| {
-                    write(buffer, start).map_err(Refusal::Writer)
-                })
-                .map_err(|refusal| match refusal {
-                    Refusal::Writer(error) => error,
-                    Refusal::Udp(error) => SendError::from(error).into(),
-                }),
+            // The phase of the peer allows no message before.
+            None => Err(SendError::NotReady.into()),
+            Some(connection) if connection.state() == State::Connected => {
+                let write =
+                    |buffer: &mut Vec<u8>, start| write(buffer, start).map_err(Refusal::Writer);
+                connection
+                    .send_marked(CHANNEL, Delivery::Reliable, counts, write)
+                    .map_err(|refusal| match refusal {
+                        Refusal::Writer(error) => error,
+                        Refusal::Udp(error) => SendError::from(error).into(),
+                    })
+            }
             // The connection ended, and its owner has not taken the end yet. The message is
             // dropped, but its arguments are checked as on a live connection.
-            _ => write(&mut Vec::new(), 0),
+            Some(_) => {
+                write(&mut Vec::new(), 0)?;
+                self.dropped += u64::from(counts);
+                Ok(())
+            }
         }
+    }
+
+    pub(super) fn unsent_messages(&self) -> u64 {
+        let connection = self.connection.as_ref();
+        self.dropped + connection.map_or(0, Connection::unacknowledged_messages)
     }
 
     pub(super) fn unsent_bytes(&self) -> usize {

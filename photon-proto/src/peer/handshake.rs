@@ -488,7 +488,7 @@ impl Peer {
         write: impl FnOnce(&mut Vec<u8>, Protocol, &Limits) -> Result<(), EncodeError>,
     ) -> Result<(), SendError> {
         let (protocol, config) = (self.binary_protocol(), &*self.config);
-        self.carrier.write(usize::MAX, config, |buffer, _| {
+        self.carrier.write(None, config, |buffer, _| {
             Ok(write(buffer, protocol, &config.limits)?)
         })
     }

@@ -148,6 +148,7 @@ impl Peer {
         if sent == 0 || matches!(self.carrier, Carrier::Datagram(_)) {
             return;
         }
+        self.unsent.on_sent(sent);
         self.sent_bytes += sent as u64;
         let now = self.last_transmit;
         self.clock.on_transmitted(now, self.sent_bytes);

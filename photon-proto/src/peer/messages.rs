@@ -1,6 +1,6 @@
 //! The messages of a connection, in and out.
 
-use super::{End, Exchange, Inbound, Peer, Phase, Received, SendError, SendOptions};
+use super::{Carrier, End, Exchange, Inbound, Peer, Phase, Received, SendError, SendOptions};
 use crate::codec::Protocol;
 use crate::limits::Limits;
 use crate::message::{self, MessageKind};
@@ -131,6 +131,8 @@ impl Peer {
     }
 
     /// Ends the connection. Input that was not taken has no meaning any more.
+    ///
+    /// An end that is pending gives way: it came after the input that fails now.
     pub(super) fn fail(&mut self, end: End) -> Inbound<Range<usize>> {
         self.end = Some(end);
         self.exchange = Exchange::None;
@@ -143,7 +145,8 @@ impl Peer {
 
     /// Encodes a message into the send buffer with `write`, which appends to the buffer it gets.
     /// After an error nothing has changed. A message that is sent after the end of the connection,
-    /// which its owner has not taken yet, is dropped.
+    /// which its owner has not taken yet, is not sent any more and counts in
+    /// [`Peer::unsent_messages`].
     ///
     /// # Errors
     /// Those of `write`; [`SendError::NotReady`] before [`Inbound::Ready`] (server:
@@ -167,18 +170,18 @@ impl Peer {
             (false, _) => None,
         };
         let config = &*self.config;
-        let cap = if options.uncapped {
-            usize::MAX
-        } else {
-            config.outgoing_cap_bytes
-        };
-        self.carrier.write(cap, config, |buffer, start| {
+        let cap = (!options.uncapped).then_some(config.outgoing_cap_bytes);
+        self.carrier.write::<E>(cap, config, |buffer, start| {
             write(buffer, protocol.binary(), &config.limits)?;
             if let Some(cipher) = cipher {
                 message::encrypt(buffer, start, cipher);
             }
             Ok(())
-        })
+        })?;
+        if cap.is_some() && !matches!(self.carrier, Carrier::Datagram(_)) {
+            self.unsent.add(self.carrier.unsent_bytes());
+        }
+        Ok(())
     }
 
     /// Sends bytes as they are: on a stream without a frame, elsewhere as one message; never

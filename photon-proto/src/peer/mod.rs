@@ -62,12 +62,14 @@ mod message_queue;
 mod messages;
 mod stream;
 mod timers;
+mod unsent;
 mod whole;
 mod wire;
 
 use crate::crypto::Cipher;
 use crate::random::Random;
 use crate::role::Role;
+use crate::text::Text;
 use crate::time::Timestamp;
 use crate::udp;
 use alloc::boxed::Box;
@@ -78,6 +80,7 @@ use core::fmt;
 use core::time::Duration;
 use handshake::Exchange;
 use liveness::Liveness;
+use unsent::UnsentMessages;
 
 pub use config::{Encryption, PeerConfig};
 pub use handshake::KeyAnswer;
@@ -191,6 +194,8 @@ pub struct Peer {
     /// Whether the driver reported that the link is gone.
     link_gone: bool,
     carrier: Carrier,
+    /// The owner's messages, where the carrier sends bytes in order. UDP counts for itself.
+    unsent: UnsentMessages,
     /// The first thing that ended the connection, or a later one that stops all processing.
     end: Option<End>,
     /// Whether the end was taken.
@@ -211,15 +216,27 @@ pub struct Peer {
     silence_ms: u64,
 }
 
-/// Neither messages nor keys.
+/// Neither messages nor keys, nor the text of a server.
 impl fmt::Debug for Peer {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let end = self.end.clone().map(|end| match end {
+            End::KeyExchange {
+                failure,
+                return_code,
+                ..
+            } => End::KeyExchange {
+                failure,
+                return_code,
+                text: Text::EMPTY,
+            },
+            other => other,
+        });
         out.debug_struct("Peer")
             .field("role", &self.role)
             .field("wire", &self.wire)
             .field("phase", &self.phase)
             .field("carrier", &self.carrier)
-            .field("end", &self.end)
+            .field("end", &end)
             .finish_non_exhaustive()
     }
 }
@@ -281,6 +298,7 @@ impl Peer {
             bare_ping: false,
             link_gone: false,
             carrier,
+            unsent: UnsentMessages::default(),
             end: None,
             end_taken: false,
             exchange: Exchange::None,
@@ -329,6 +347,18 @@ impl Peer {
     #[must_use]
     pub fn unsent_bytes(&self) -> usize {
         self.carrier.unsent_bytes()
+    }
+
+    /// The number of messages that [`Peer::send`] accepted and that were not handed to the driver
+    /// completely, over UDP not acknowledged. Messages of the connection itself (init, keys,
+    /// pings), raw ones and those sent with [`SendOptions::uncapped`] do not count. After the end
+    /// of a UDP connection it is the number at its end, and
+    /// what was dropped since.
+    #[must_use]
+    pub fn unsent_messages(&self) -> u64 {
+        self.carrier
+            .unsent_messages()
+            .unwrap_or(self.unsent.len() as u64)
     }
 
     /// Bytes received and not taken, and [`Peer::unsent_bytes`].

@@ -42,7 +42,10 @@ impl Peer {
     #[inline]
     pub fn handle_timeout(&mut self, now: Timestamp) {
         self.carrier.start_shutdown(now);
-        self.carrier.handle_timeout(now);
+        if !self.link_gone {
+            // A timeout after the end of the link is a consequence, not the cause to report.
+            self.carrier.handle_timeout(now);
+        }
         self.run_ping(now);
         self.watch_output(now);
         self.liveness.handle_timeout(now);

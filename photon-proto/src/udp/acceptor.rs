@@ -12,6 +12,7 @@ use alloc::boxed::Box;
 use alloc::collections::{BinaryHeap, VecDeque};
 use alloc::vec::Vec;
 use core::cmp::Reverse;
+use core::fmt;
 use core::hash::Hash;
 use core::time::Duration;
 use hashbrown::HashMap;
@@ -30,7 +31,6 @@ pub struct ConnectionHandle {
     generation: u32,
 }
 
-#[derive(Debug)]
 struct Entry<A> {
     address: A,
     connection: Connection,
@@ -44,7 +44,6 @@ struct Entry<A> {
     in_event_queue: bool,
 }
 
-#[derive(Debug)]
 struct Slot<A> {
     generation: u32,
     entry: Option<Box<Entry<A>>>,
@@ -59,7 +58,6 @@ struct Slot<A> {
 /// from the address of a client ends its old connection only once the new one is verified.
 ///
 /// The cost of a call does not depend on the number of connections.
-#[derive(Debug)]
 pub struct Acceptor<A> {
     config: AcceptorConfig,
     random: Random,
@@ -78,6 +76,17 @@ pub struct Acceptor<A> {
     /// Connections that have events.
     event_queue: VecDeque<ConnectionHandle>,
     stats: AcceptorStats,
+}
+
+/// Numbers only: messages and addresses are private.
+impl<A> fmt::Debug for Acceptor<A> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Acceptor")
+            .field("connected", &self.connected.len())
+            .field("half_open", &self.half_open.len())
+            .field("stats", &self.stats)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<A: Clone + Eq + Hash> Acceptor<A> {

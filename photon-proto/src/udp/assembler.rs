@@ -16,13 +16,12 @@ pub(crate) const RECEIVE_WINDOW: u32 = 4096;
 const MAX_MISMATCHES: u32 = 16;
 
 /// The incomplete messages of one number space.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Assembler {
     /// By the number of the first fragment. The ranges of numbers do not overlap.
     open: BTreeMap<u32, PartialMessage>,
 }
 
-#[derive(Debug)]
 struct PartialMessage {
     /// The number of fragments.
     count: u32,

@@ -32,7 +32,7 @@ const fn charge(buffer: &Vec<u8>) -> usize {
 }
 
 /// The messages that the application may take, and the charges of those that it may not take yet.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Inbox {
     ready: VecDeque<Message>,
     ready_bytes: usize,

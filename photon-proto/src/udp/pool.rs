@@ -12,7 +12,7 @@ const MAX_IDLE_BYTES: usize = 6 * 1024;
 /// A buffer of this size serves every message that fits into it, however short.
 const SMALL_BYTES: usize = 64;
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Pool {
     /// The buffer that was given last is at the end.
     buffers: Vec<Vec<u8>>,

@@ -31,7 +31,7 @@ pub(crate) struct Ack {
     pub(crate) sent_time: u32,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Channel {
     /// The last delivered reliable number.
     delivered: u32,
@@ -76,7 +76,6 @@ impl Groups {
     }
 }
 
-#[derive(Debug)]
 pub(crate) struct Receiver {
     channels: Vec<Channel>,
     groups: Groups,

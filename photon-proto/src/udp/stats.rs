@@ -22,6 +22,9 @@ pub struct Stats {
     pub resent_commands: u64,
     /// Commands dropped unsent or unacknowledged when the connection ended.
     pub abandoned_commands: u64,
+    /// Messages of these commands: a message of several fragments counts once, and only if one of
+    /// them was not acknowledged.
+    pub abandoned_messages: u64,
     /// Pings sent.
     pub pings: u64,
     /// Commands that had arrived before.

@@ -87,7 +87,7 @@ pub(crate) struct Pair {
     pub(crate) datagrams: usize,
     cuts: Cuts,
     wire: Wire,
-    acceptor: Acceptor<u8>,
+    pub(crate) acceptor: Acceptor<u8>,
     connection: Option<ConnectionHandle>,
     client_random: Random,
     server_random: Random,

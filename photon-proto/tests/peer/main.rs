@@ -13,4 +13,6 @@ mod order;
 mod pair;
 mod pressure;
 mod progress;
+mod secrets;
+mod unsent;
 mod witness;

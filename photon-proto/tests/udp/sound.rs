@@ -3,7 +3,8 @@
 //!
 //! `PHOTON_UDP_FULL=1` runs more seeds, and prints the table of send windows.
 
-use crate::harness::{NetworkHarness, Rng, Server, Side, config};
+use crate::harness::{Harness, NetworkHarness, Rng, Server, Side, both, config};
+use crate::wire::{CONTROL, Cmd, Fragments};
 use photon_proto::udp::{Cause, Config, Delivery};
 
 const HOUR_MS: u64 = 3_600_000;
@@ -263,4 +264,124 @@ fn sound13_the_send_window_is_configurable() {
     }
     assert!(ok, "{table}");
     println!("{table}");
+}
+
+/// Messages in each place of a connection: queued behind the window, in flight, held out of order,
+/// incomplete, and ready.
+#[test]
+fn sound18_a_connection_shows_neither_messages_nor_its_secrets() {
+    const SECRET: &[u8] = b"hunter2-the-password";
+    both(|harness| {
+        for _ in 0..60 {
+            harness.conn().send(0, Delivery::Reliable, SECRET).unwrap();
+        }
+        harness.poll();
+        let of = Fragments {
+            start: 5,
+            count: 2,
+            total: 40,
+        };
+        harness.end.taking = false;
+        harness.feed(&[
+            Cmd::reliable(0, 1, SECRET),
+            Cmd::reliable(0, 3, SECRET),
+            Cmd::fragment(0, of, 0, 0, SECRET),
+        ]);
+        for shown in [
+            format!("{:?}", harness.end.conn),
+            format!("{:#?}", harness.end.conn),
+        ] {
+            let numbers: Vec<String> = SECRET[..3].iter().map(u8::to_string).collect();
+            let compact = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+            for hidden in [
+                "hunter".to_owned(),
+                numbers.join(", "),
+                harness.conn().challenge().to_string(),
+            ] {
+                assert!(!compact.contains(&hidden), "{shown}");
+            }
+            assert!(shown.contains("in_flight: 50"), "{shown}");
+        }
+    });
+}
+
+/// Acks that match nothing, that repeat, or whose time is false neither move the estimate, nor put
+/// off a ping, nor keep a dead connection alive.
+#[test]
+fn sound12_udp_false_acks_change_nothing() {
+    let mut harness = Harness::client(config(|_| ()));
+    let before = (
+        harness.conn().round_trip(),
+        harness.conn().round_trip_variance(),
+    );
+    let begin = harness.now;
+    let pings = harness.conn().stats().pings;
+    let mut ended = None;
+    // Every 100 ms, for half a minute: the ack of the connect again, and of numbers that were never
+    // sent, with times of the past and of the future.
+    for step in 1..300 {
+        let now = begin + 100 * step;
+        harness.run_to(now);
+        let clock = u32::try_from(now).unwrap();
+        for time in [
+            0,
+            clock,
+            clock + 5_000,
+            clock - 1,
+            u32::MAX,
+            i32::MAX as u32,
+        ] {
+            harness.feed(&[
+                Cmd::ack(CONTROL, 1, time),
+                Cmd::ack(CONTROL, 900, time),
+                Cmd::ack(0, 1, time),
+                Cmd::ack(0, 900, time),
+                Cmd::ack(7, 1, time),
+                Cmd::ack_unsequenced(0, 1, time),
+            ]);
+        }
+        if ended.is_none() {
+            ended = harness.end.end();
+        }
+    }
+    let conn = harness.conn();
+    assert_eq!((conn.round_trip(), conn.round_trip_variance()), before);
+    assert_eq!(conn.stats().pings - pings, 1, "once, at its time");
+    let (at, cause) = ended.expect("nobody acknowledges the ping");
+    assert_eq!(cause, Cause::Timeout);
+    assert!(at - begin <= NOTICE_MS, "{}", at - begin);
+}
+
+/// An ack of the right command with a false time removes the command and is no sample: in the
+/// future, before the command was sent, or ten seconds old.
+#[test]
+fn sound12_udp_an_ack_with_a_false_time_is_no_sample() {
+    for time_of in [
+        (|now| now + 1) as fn(u32) -> u32,
+        |now| now + 5_000,
+        |now| now - 41,
+        |_| 0,
+        |now| now.wrapping_sub(10_001),
+        |_| i32::MAX as u32,
+        |_| u32::MAX,
+    ] {
+        let mut harness = Harness::client(config(|_| ()));
+        harness.run_to(harness.now + 500);
+        harness.conn().send(0, Delivery::Reliable, b"x").unwrap();
+        harness.poll();
+        harness.run_to(harness.now + 40);
+        let before = (
+            harness.conn().round_trip(),
+            harness.conn().round_trip_variance(),
+        );
+        let time = time_of(u32::try_from(harness.now).unwrap());
+        harness.feed(&[Cmd::ack(0, 1, time)]);
+        let conn = harness.conn();
+        assert_eq!(conn.in_flight(), 0, "{time}");
+        assert_eq!(
+            (conn.round_trip(), conn.round_trip_variance()),
+            before,
+            "{time}"
+        );
+    }
 }

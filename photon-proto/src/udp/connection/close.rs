@@ -181,6 +181,7 @@ impl Connection {
     /// [`Stats::abandoned_commands`](crate::udp::Stats::abandoned_commands).
     pub(super) fn abandon_outstanding(&mut self) {
         self.stats.abandoned_commands += self.sender.outstanding() as u64;
+        self.stats.abandoned_messages += self.sender.unacknowledged_messages();
         self.sender.clear();
         // The datagram that was built and not reported contains dropped commands.
         self.stamped = None;

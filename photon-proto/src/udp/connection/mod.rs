@@ -20,6 +20,7 @@ use crate::role::Role;
 use crate::tcp::Delivery;
 use crate::time::Timestamp;
 use alloc::vec::Vec;
+use core::fmt;
 use core::time::Duration;
 
 /// How often our disconnect is sent again. Spec: udp.md 7.1.
@@ -100,7 +101,6 @@ impl ConnectRequest {
 ///
 /// After any call pull [events](Connection::poll_event) and [datagrams](Connection::transmit), and
 /// call [`Connection::handle_timeout`] at the time that [`Connection::poll_timeout`] returns.
-#[derive(Debug)]
 pub struct Connection {
     config: Config,
     timing: Timing,
@@ -139,6 +139,22 @@ pub struct Connection {
     /// The event [`Event::Disconnected`] that was not taken yet.
     ended: Option<Cause>,
     stats: Stats,
+}
+
+/// Numbers and states only. Messages are private, and the challenge and a server's peer id are what
+/// keeps forged datagrams out.
+impl fmt::Debug for Connection {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Connection")
+            .field("role", &self.role)
+            .field("state", &self.state())
+            .field("in_flight", &self.in_flight())
+            .field("queued_bytes", &self.queued_bytes())
+            .field("received_bytes", &self.received_bytes())
+            .field("round_trip", &self.round_trip())
+            .field("stats", &self.stats)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Connection {
@@ -474,16 +490,32 @@ impl Connection {
         delivery: Delivery,
         write: impl FnOnce(&mut Vec<u8>, usize) -> Result<(), E>,
     ) -> Result<(), E> {
+        self.send_marked(channel, delivery, true, write)
+    }
+
+    /// Like [`Connection::send_with`], for a message that may not count in
+    /// [`Connection::unacknowledged_messages`].
+    pub(crate) fn send_marked<E: From<SendError>>(
+        &mut self,
+        channel: u8,
+        delivery: Delivery,
+        counts: bool,
+        write: impl FnOnce(&mut Vec<u8>, usize) -> Result<(), E>,
+    ) -> Result<(), E> {
         if self.phase != Phase::Connected {
             return Err(SendError::NotConnected.into());
         }
         let write = |out: &mut Vec<u8>, at| write(out, at).map_err(NotQueued::Writer);
+        let first = self.sender.next_number(channel);
         match self
             .sender
             .message(channel, delivery, &self.config, &mut self.pool, write)
         {
             Ok(()) => {
                 self.stats.sent_messages += 1;
+                if !counts {
+                    self.sender.exclude(channel, first);
+                }
                 Ok(())
             }
             Err(NotQueued::Refused(error)) => {
@@ -548,6 +580,13 @@ impl Connection {
     #[must_use]
     pub const fn queued_bytes(&self) -> usize {
         self.sender.bytes()
+    }
+
+    /// The number of messages that were accepted and not acknowledged, or, if they are unreliable,
+    /// not sent. After the end it is the number at the end.
+    #[must_use]
+    pub fn unacknowledged_messages(&self) -> u64 {
+        self.stats.abandoned_messages + self.sender.unacknowledged_messages()
     }
 
     /// The memory used by received messages that were not taken, in bytes.

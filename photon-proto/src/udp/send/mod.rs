@@ -2,6 +2,7 @@
 //! Spec: udp.md 4.1, 5.4, 5.8, 5.9, 6.
 
 mod builder;
+mod count;
 mod datagrams;
 mod queue;
 mod ring;
@@ -28,7 +29,6 @@ pub(crate) struct CommandId {
 }
 
 /// The sequence numbers and queues of one channel.
-#[derive(Debug)]
 struct Channel {
     id: u8,
     /// Commands that were not sent yet, in order of creation. Their numbers are assigned.
@@ -39,6 +39,9 @@ struct Channel {
     next_unsequenced: u32,
     sequenced: Ring,
     unsequenced: Ring,
+    /// The first numbers of the reliable messages that do not count as the owner's. There are few:
+    /// those of a handshake.
+    excluded: Vec<u32>,
 }
 
 impl Channel {
@@ -52,6 +55,7 @@ impl Channel {
             next_unsequenced: 1,
             sequenced: Ring::new(first_rseq),
             unsequenced: Ring::new(1),
+            excluded: Vec::new(),
         }
     }
 
@@ -110,7 +114,6 @@ pub(crate) enum Overdue {
     TimedOut,
 }
 
-#[derive(Debug)]
 pub(crate) struct Sender {
     control: Channel,
     data: Vec<Channel>,
@@ -233,6 +236,7 @@ impl Sender {
     pub(crate) fn clear(&mut self) {
         for channel in self.channels_mut() {
             channel.queue = VecDeque::new();
+            channel.excluded = Vec::new();
             // Later commands continue with the next numbers.
             channel.sequenced = Ring::new(channel.next_rseq);
             channel.unsequenced = Ring::new(channel.next_unsequenced);

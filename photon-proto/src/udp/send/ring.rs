@@ -5,7 +5,6 @@ use alloc::vec::Vec;
 
 /// A reliable command that was sent and not acknowledged. Times count milliseconds since the
 /// connection began.
-#[derive(Debug)]
 pub(super) struct InFlight {
     pub(super) bytes: Vec<u8>,
     /// The position among all commands in the order of their first transmission.
@@ -23,7 +22,6 @@ pub(super) struct InFlight {
 ///
 /// Numbers are sent in order, so the commands form a range with holes where acks arrived early. A
 /// deque finds a command by subtraction; a map would cost a search and an allocation per command.
-#[derive(Debug)]
 pub(super) struct Ring {
     /// The number of the first entry.
     base: u32,
@@ -96,6 +94,11 @@ impl Ring {
             "a ring does not begin with a hole"
         );
         Some(removed)
+    }
+
+    /// The commands in flight, in the order of their numbers.
+    pub(super) fn commands(&self) -> impl Iterator<Item = &InFlight> {
+        self.entries.iter().flatten()
     }
 
     /// The number after the last one that was sent.
