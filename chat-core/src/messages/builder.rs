@@ -58,6 +58,7 @@ impl MessagesBuilder {
 
     /// Offsets above 4 GiB, which need a message of that length, become `u32::MAX`. That is no
     /// character boundary, so [`MessagesBuilder::finish`] marks such texts.
+    #[inline]
     fn push(&mut self, bytes: &[u8]) -> Span {
         let start = self.end();
         self.bytes.extend_from_slice(bytes);
@@ -77,6 +78,7 @@ impl MessagesBuilder {
     }
 
     /// Adds a sender. One that is no text becomes U+FFFD.
+    #[inline]
     pub(crate) fn sender(&mut self, sender: Element<'_>) {
         match sender {
             Element::Text(bytes) => self.sender_text(bytes),
@@ -90,6 +92,7 @@ impl MessagesBuilder {
         }
     }
 
+    #[inline]
     pub(crate) fn sender_text(&mut self, bytes: &[u8]) {
         let span = self.push(bytes);
         self.senders.push(span);
@@ -100,18 +103,25 @@ impl MessagesBuilder {
     ///
     /// # Errors
     /// `TooMuchMemory` if no memory is left even to mark what cannot be decoded.
+    #[inline]
     pub(crate) fn content(
         &mut self,
         content: Element<'_>,
         limits: &mut Limits,
     ) -> Result<(), DecodeError> {
-        let value = match content {
+        match content {
             Element::Text(bytes) => {
                 self.text(bytes);
-                return Ok(());
+                Ok(())
             }
-            Element::Other(value) => value,
-        };
+            Element::Other(value) => self.value(value, limits),
+        }
+    }
+
+    /// Adds a content that is not text. Apart from [`MessagesBuilder::content`], so that texts take
+    /// a short path.
+    #[inline(never)]
+    fn value(&mut self, value: ValueRef<'_>, limits: &mut Limits) -> Result<(), DecodeError> {
         let error = match value.to_value(limits) {
             Ok(_) if matches!(value, ValueRef::Undecodable(_)) => {
                 // Alone it would be within the limits, but the message has used them up.
@@ -132,6 +142,7 @@ impl MessagesBuilder {
         self.mark(|max_bytes| Undecodable::value(error, &value, max_bytes))
     }
 
+    #[inline]
     fn text(&mut self, bytes: &[u8]) {
         let span = self.push(bytes);
         self.contents.push(ContentSpan::Text(span));
@@ -271,6 +282,7 @@ impl MessagesBuilder {
     }
 
     /// The end of the texts so far.
+    #[inline]
     fn end(&self) -> u32 {
         u32::try_from(self.bytes.len()).unwrap_or(u32::MAX)
     }

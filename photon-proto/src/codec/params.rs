@@ -7,6 +7,7 @@ use crate::limits::{Budget, Spent};
 use crate::reader::Reader;
 use crate::value::{Parameters, Value};
 use alloc::borrow::Cow;
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 /// A cursor over the parameters of a message, in wire order.
@@ -42,7 +43,8 @@ pub struct Params<'a> {
     unread: bool,
     tolerant: bool,
     undecodable: u32,
-    damage: Option<Damage<'a>>,
+    /// Boxed, because it is rare and large: parameters are moved for each message.
+    damage: Option<Box<Damage<'a>>>,
 }
 
 /// The position and budget in front of a value.
@@ -91,7 +93,7 @@ impl<'a> Params<'a> {
     }
 
     /// No parameters, because they were not found for this reason.
-    pub(crate) const fn lost(protocol: Protocol, budget: Budget, error: DecodeError) -> Self {
+    pub(crate) fn lost(protocol: Protocol, budget: Budget, error: DecodeError) -> Self {
         Self {
             protocol,
             reader: Reader::new(&[]),
@@ -100,11 +102,11 @@ impl<'a> Params<'a> {
             unread: false,
             tolerant: true,
             undecodable: 1,
-            damage: Some(Damage {
+            damage: Some(Box::new(Damage {
                 error,
                 rest: &[],
                 parameters: 0,
-            }),
+            })),
         }
     }
 
@@ -193,11 +195,11 @@ impl<'a> Params<'a> {
     /// Notes that everything from the value at `start` on is lost.
     fn lose(&mut self, start: usize, error: DecodeError) {
         self.reader.rewind(start);
-        self.damage = Some(Damage {
+        self.damage = Some(Box::new(Damage {
             error,
             rest: self.reader.rest(),
             parameters: self.left,
-        });
+        }));
         self.left = 0;
         self.reader.skip_rest();
     }
