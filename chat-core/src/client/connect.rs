@@ -5,6 +5,7 @@ use super::connection::Connection;
 use crate::address::ServerAddress;
 use crate::error::{AddressError, RequestError};
 use crate::link::{LinkCommand, LinkId};
+use crate::operation::names::{check_id, check_region};
 use crate::options::ConnectOptions;
 use crate::state::{Server, State};
 use alloc::sync::Arc;
@@ -30,7 +31,9 @@ impl ChatClient {
     ///
     /// # Errors
     /// - [`RequestError::WrongState`] in any other state;
-    /// - [`RequestError::Empty`] for an empty app id, app version or list of addresses;
+    /// - [`RequestError::Empty`] for an empty app id, app version, region or list of addresses;
+    /// - [`RequestError::InvalidId`] for white space around one of them or around the user id, or a
+    ///   control character in it;
     /// - [`RequestError::Address`] for an address that cannot be used;
     /// - [`RequestError::QueueFull`] if too many events wait to be taken.
     pub fn connect_to_name_server(&mut self, options: ConnectOptions) -> Result<(), RequestError> {
@@ -44,6 +47,11 @@ impl ChatClient {
             if text.is_empty() {
                 return Err(RequestError::Empty(what));
             }
+            check_id(text, what)?;
+        }
+        check_id(&self.config.user_id.0, "user id")?;
+        if let Some(region) = &options.region {
+            check_region(region)?;
         }
         let addresses = self.name_server_addresses()?;
         self.check_event_space()?;
@@ -86,7 +94,10 @@ impl ChatClient {
             State::ConnectedToNameServer if self.login.expects_login() => {
                 Err(RequestError::AlreadyInProgress)
             }
-            State::ConnectedToNameServer => self.log_in_on_name_server(&region),
+            State::ConnectedToNameServer => {
+                check_region(&region)?;
+                self.log_in_on_name_server(&region)
+            }
             // The link is connected and the keys are not exchanged yet. The documented API accepts
             // the call in this window, so the region waits for the keys. Spec: chat.md 2.7.
             State::ConnectingToNameServer
@@ -95,6 +106,7 @@ impl ChatClient {
                         connection.peer.phase() == Phase::KeyExchange
                     }) =>
             {
+                check_region(&region)?;
                 self.login.set_region(region);
                 Ok(())
             }

@@ -24,6 +24,7 @@ use crate::event_queue::EventQueue;
 use crate::link::LinkCommand;
 use crate::messages::MessagesBuilder;
 use crate::model::{Channel, Model};
+use crate::operation::names::check_id;
 use crate::operation::pending::PendingRequests;
 use crate::secret::Secret;
 use crate::state::State;
@@ -145,12 +146,16 @@ impl ChatClient {
     /// ```
     ///
     /// # Errors
-    /// [`RequestError::WrongState`] while connected or connecting.
+    /// [`RequestError::WrongState`] while connected or connecting; [`RequestError::InvalidId`] for
+    /// white space around the id or a control character in it. An empty id is legal: the server
+    /// assigns one.
     pub fn set_user_id(&mut self, user_id: impl Into<Text>) -> Result<(), RequestError> {
         if !self.may_connect() {
             return Err(RequestError::WrongState(self.state));
         }
-        self.config.user_id = Secret(user_id.into());
+        let user_id = user_id.into();
+        check_id(&user_id, "user id")?;
+        self.config.user_id = Secret(user_id);
         self.login.forget_token();
         Ok(())
     }

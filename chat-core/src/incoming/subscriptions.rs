@@ -4,7 +4,8 @@
 use super::Incoming;
 use super::values::{bools, missing, names as names_of, pairs, text};
 use crate::codes::parameter;
-use crate::event::{ChannelOutcome, Event, Outcome, SubscriberChange};
+use crate::event::{ChannelOutcome, Event, Outcome, RequestId, SubscriberChange};
+use crate::operation::pending::ChannelRequests;
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -30,9 +31,13 @@ impl Incoming<'_> {
         }
         let all = names.ok_or(missing("channels (p0)"))?;
         let names = borrowed(&all);
+        let mut repeats = Repeats::default();
         let mut outcomes = Vec::with_capacity(names.len());
-        for (index, channel) in shared(&names).enumerate() {
-            let request = self.pending.subscribe.settle(&channel);
+        for (index, (channel, name)) in shared(&names).zip(&names).enumerate() {
+            if repeats.take(name) {
+                continue;
+            }
+            let request = repeats.settle(&mut self.pending.subscribe, name);
             // A missing result is a refusal. Spec: chat.md 4.4.
             let accepted = results.get(index).copied().unwrap_or(false);
             // A name that is not what the server sent would be a channel that nobody can use.
@@ -90,17 +95,20 @@ impl Incoming<'_> {
         }
         let names = names.ok_or(missing("channels (p0)"))?;
         let names = borrowed(&names);
-        let outcomes = shared(&names)
-            .map(|channel| {
-                let request = self.pending.unsubscribe.settle(&channel);
-                self.model.on_unsubscribed(&channel);
-                ChannelOutcome {
-                    channel,
-                    outcome: Outcome::Done,
-                    request,
-                }
-            })
-            .collect();
+        let mut repeats = Repeats::default();
+        let mut outcomes = Vec::with_capacity(names.len());
+        for (channel, name) in shared(&names).zip(&names) {
+            if repeats.take(name) {
+                continue;
+            }
+            let request = repeats.settle(&mut self.pending.unsubscribe, name);
+            self.model.on_unsubscribed(&channel);
+            outcomes.push(ChannelOutcome {
+                channel,
+                outcome: Outcome::Done,
+                request,
+            });
+        }
         self.events.push(Event::UnsubscribeResult(outcomes));
         Ok(())
     }
@@ -162,6 +170,31 @@ impl Incoming<'_> {
                 ),
             );
         }
+    }
+}
+
+/// The names of an event that repeat an entry, because the request had them more than once. Servers
+/// answer such a request with each name as often, and it has one outcome for each.
+#[derive(Default)]
+struct Repeats<'n>(Vec<(&'n str, usize)>);
+
+impl<'n> Repeats<'n> {
+    /// Settles the request that waits for the name. Returns its id, or `None` if no request waits.
+    fn settle(&mut self, pending: &mut ChannelRequests, name: &'n str) -> Option<RequestId> {
+        let (request, repeats) = pending.settle(name)?;
+        if repeats > 0 {
+            self.0.push((name, repeats));
+        }
+        Some(request)
+    }
+
+    /// Takes one repetition of the name. Returns whether there was one.
+    fn take(&mut self, name: &str) -> bool {
+        let left = self
+            .0
+            .iter_mut()
+            .find(|(one, left)| *one == name && *left > 0);
+        left.map(|(_, left)| *left -= 1).is_some()
     }
 }
 

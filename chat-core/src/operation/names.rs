@@ -57,3 +57,37 @@ pub(crate) fn check_names(
         Ok(count)
     }
 }
+
+/// Checks an id that people paste: app id, app version, region, user id. White space inside is legal,
+/// and so is anything in the names of channels and users of other calls, which other users may have
+/// chosen.
+///
+/// # Errors
+/// [`RequestError::InvalidId`]; an empty id is for the caller to judge.
+pub(crate) fn check_id(id: &str, what: &'static str) -> Result<(), RequestError> {
+    // Neither a zero-width space nor a byte order mark is white space to Unicode, but both are
+    // copied unseen.
+    let is_blank =
+        |character: char| character.is_whitespace() || matches!(character, '\u{200B}' | '\u{FEFF}');
+    let why = if id.starts_with(is_blank) {
+        "begins with white space"
+    } else if id.ends_with(is_blank) {
+        "ends with white space"
+    } else if id.contains(char::is_control) {
+        "contains a control character"
+    } else {
+        return Ok(());
+    };
+    Err(RequestError::InvalidId { what, why })
+}
+
+/// Checks the region of a call.
+///
+/// # Errors
+/// [`RequestError::Empty`], and as [`check_id`].
+pub(crate) fn check_region(region: &str) -> Result<(), RequestError> {
+    if region.is_empty() {
+        return Err(RequestError::Empty("region"));
+    }
+    check_id(region, "region")
+}

@@ -131,8 +131,9 @@ impl RegionsRequests {
 #[derive(Debug)]
 pub(crate) struct ChannelRequests {
     requests: HashMap<RequestId, Request, IdHasher>,
-    /// For each name the requests that wait for it, oldest first, and the name's index in them.
-    waiting: NameMap<VecDeque<(RequestId, usize)>>,
+    /// For each name the requests that wait for it, oldest first, the name's index in them, and how
+    /// often it is repeated in them.
+    waiting: NameMap<VecDeque<(RequestId, usize, usize)>>,
     /// The requests without a response that wait for outcomes.
     unanswered: Queue,
     /// The requests with a response that wait for outcomes.
@@ -279,14 +280,17 @@ impl ChannelRequests {
             let name = name.as_ref();
             if let Some(waiting) = self.waiting.get_mut(name) {
                 // A name that occurs twice in one request is settled once.
-                if waiting.back().is_none_or(|(last, _)| *last != id) {
-                    waiting.push_back((id, distinct.len()));
-                    distinct.push(Some(name.into()));
+                match waiting.back_mut() {
+                    Some((last, _, repeats)) if *last == id => *repeats += 1,
+                    _ => {
+                        waiting.push_back((id, distinct.len(), 0));
+                        distinct.push(Some(name.into()));
+                    }
                 }
             } else {
                 let name = Text::from(name);
                 self.waiting
-                    .insert(name.clone(), VecDeque::from([(id, distinct.len())]));
+                    .insert(name.clone(), VecDeque::from([(id, distinct.len(), 0)]));
                 distinct.push(Some(name));
             }
         }
@@ -304,11 +308,11 @@ impl ChannelRequests {
         self.unanswered.push(id);
     }
 
-    /// Settles the oldest request that waits for the name. Returns its id, or `None` if no request
-    /// waits for the name.
-    pub(crate) fn settle(&mut self, name: &str) -> Option<RequestId> {
+    /// Settles the oldest request that waits for the name. Returns its id and how often it repeats
+    /// the name, or `None` if no request waits for the name.
+    pub(crate) fn settle(&mut self, name: &str) -> Option<(RequestId, usize)> {
         let waiting = self.waiting.get_mut(name)?;
-        let (id, index) = waiting.pop_front()?;
+        let (id, index, repeats) = waiting.pop_front()?;
         if waiting.is_empty() {
             self.waiting.remove(name);
         }
@@ -329,7 +333,7 @@ impl ChannelRequests {
         if request.unsettled == 0 {
             self.on_settled(id);
         }
-        Some(id)
+        Some((id, repeats))
     }
 
     /// Handles a response. Responses come in request order: code 0 marks the oldest request without
@@ -386,7 +390,7 @@ impl ChannelRequests {
         for channel in names.into_iter().flatten() {
             if let Some(waiting) = self.waiting.get_mut(&*channel) {
                 // The oldest request fails, so this is nearly always the first entry.
-                if let Ok(place) = waiting.binary_search_by(|(waiting, _)| waiting.cmp(&id)) {
+                if let Ok(place) = waiting.binary_search_by(|(waiting, _, _)| waiting.cmp(&id)) {
                     waiting.remove(place);
                 }
                 if waiting.is_empty() {
@@ -605,7 +609,8 @@ mod tests {
                     }
                     3 | 4 => {
                         let name = draw(name_count).to_string();
-                        assert_eq!(requests.settle(&name), searched.settle(&name));
+                        let settled = requests.settle(&name).map(|(id, _)| id);
+                        assert_eq!(settled, searched.settle(&name));
                     }
                     5 | 6 => {
                         let code = i16::from(draw(4) == 0);

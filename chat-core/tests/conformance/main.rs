@@ -18,6 +18,7 @@ mod login;
 mod memory;
 mod messages;
 mod other;
+mod pasted;
 mod presence;
 mod progress;
 mod raw_operations;
