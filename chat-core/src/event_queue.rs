@@ -8,6 +8,9 @@ use alloc::collections::VecDeque;
 /// limits memory; this limits the work of an application that drains after a long time.
 const MAX_EVENTS: usize = 16 * 1024;
 
+/// The events for which an empty queue keeps memory, so that usual bursts allocate nothing.
+const KEPT_EVENTS: usize = 64;
+
 /// Events that wait to be taken by the application.
 #[derive(Debug)]
 pub(crate) struct EventQueue {
@@ -41,10 +44,13 @@ impl EventQueue {
     pub(crate) fn pop(&mut self) -> Option<Event> {
         let Queued { event, bytes } = self.queue.pop_front()?;
         self.budget.release(bytes);
-        debug_assert!(
-            !self.queue.is_empty() || self.budget.used_bytes() == 0,
-            "an empty queue uses no memory"
-        );
+        if self.queue.is_empty() {
+            debug_assert_eq!(self.budget.used_bytes(), 0, "an empty queue uses no memory");
+            // An application that was late once must not pay for the backlog for ever.
+            if self.queue.capacity() > KEPT_EVENTS {
+                self.queue = VecDeque::new();
+            }
+        }
         Some(event)
     }
 

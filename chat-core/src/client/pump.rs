@@ -25,6 +25,9 @@ const WORK_PER_ENCRYPTED_BYTE: u64 = 30;
 /// The additional work of each byte of JSON, which is parsed and transcoded.
 const WORK_PER_JSON_BYTE: u64 = 60;
 
+/// The memory that a buffer keeps for the next message: enough for a history of 100 short ones.
+const KEPT_BYTES: usize = 32 * 1024;
+
 /// The result of [`ChatClient::service`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -141,6 +144,7 @@ impl ChatClient {
         if self.state == state {
             self.run_timers(now);
         }
+        self.release_memory(self.config.max_messages_per_service != messages_left);
         // Timers that this call has armed start in it.
         self.advance(now);
         self.assert_consistent();
@@ -227,6 +231,17 @@ impl ChatClient {
             self.retired.start_timers(now);
         }
         self.now
+    }
+
+    /// Returns the memory of empty buffers: after work, what was used for unusually large messages;
+    /// without work, all of it. Calls without input and without a due timer do not come here, so
+    /// that the latter happens about once in a ping interval.
+    fn release_memory(&mut self, worked: bool) {
+        let kept_bytes = if worked { KEPT_BYTES } else { 0 };
+        if let Some(connection) = &mut self.connection {
+            connection.peer.release_memory(kept_bytes);
+        }
+        self.builder.release_memory(kept_bytes);
     }
 
     fn holds_input(&self) -> bool {

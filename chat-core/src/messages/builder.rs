@@ -39,6 +39,17 @@ impl MessagesBuilder {
         self.mark_bytes = 0;
     }
 
+    /// Drops what was collected, and returns its memory if that is more than `kept_bytes`.
+    pub(crate) fn release_memory(&mut self, kept_bytes: usize) {
+        let lists = self.senders.capacity() * size_of::<Span>()
+            + self.contents.capacity() * size_of::<ContentSpan>()
+            + self.entries.capacity() * size_of::<Entry>()
+            + self.others.capacity() * size_of::<Other>();
+        if self.bytes.capacity() + lists > kept_bytes {
+            *self = Self::default();
+        }
+    }
+
     /// How many elements could not be decoded, besides those that
     /// [`Params::undecodable`](photon_proto::Params::undecodable) counts.
     pub(crate) const fn undecodable(&self) -> u32 {

@@ -21,6 +21,8 @@ struct Part {
     messages: Messages,
     /// How many of the oldest messages were dropped. Their memory stays until the part goes.
     dropped: usize,
+    /// The bytes charged for it. Measured once, because that walks all its values.
+    bytes: usize,
     /// The part's place in the order in which all channels cached.
     order: u64,
 }
@@ -84,13 +86,15 @@ impl Caches {
         }
         let order = self.next_order;
         self.next_order += 1;
-        self.budget.charge(messages.pinned_bytes());
+        let bytes = messages.pinned_bytes();
+        self.budget.charge(bytes);
         let replaced = self.by_order.insert(order, key);
         debug_assert!(replaced.is_none(), "every part has an order of its own");
         cache.messages += messages.len();
         cache.parts.push_back(Part {
             messages,
             dropped: 0,
+            bytes,
             order,
         });
         while cache.messages > self.max_messages_per_channel {
@@ -115,7 +119,7 @@ impl Caches {
             return;
         };
         cache.messages -= part.remaining();
-        self.budget.release(part.messages.pinned_bytes());
+        self.budget.release(part.bytes);
         let removed = self.by_order.remove(&part.order);
         debug_assert!(removed.is_some(), "every part has its place in the order");
     }
@@ -125,6 +129,8 @@ impl Caches {
             self.drop_oldest(cache);
         }
         debug_assert_eq!(cache.messages, 0, "without parts there are no messages");
+        // An emptied queue would keep the memory of all the parts it ever held.
+        cache.parts = VecDeque::new();
     }
 
     /// Returns the channel of the oldest part if all parts together exceed the cap in bytes.

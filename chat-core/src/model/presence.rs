@@ -8,6 +8,8 @@ use photon_proto::{Text, Value};
 
 /// The charge for an entry in addition to its content: its share of a map's nodes.
 const ENTRY_BYTES: usize = 64;
+/// The charge for the map of a user's properties: its first node has space for eleven.
+const MAP_BYTES: usize = 11 * 2 * size_of::<Value>() + ENTRY_BYTES;
 /// From so many changes on, sorting them is cheaper than a search for each.
 const MIN_SORTED_CHANGES: usize = 16;
 
@@ -34,7 +36,7 @@ impl Presence {
         }
         clear(&mut self.properties, budget);
         for (user, mut properties) in core::mem::take(&mut self.users) {
-            budget.release(user_bytes(&user));
+            budget.release(MAP_BYTES + user_bytes(&user));
             clear(&mut properties, budget);
         }
         (self.publishes_subscribers, self.max_subscribers) = (false, 0);
@@ -77,7 +79,7 @@ impl Presence {
         changes: &[(Value, Value)],
     ) -> bool {
         if !self.users.contains_key(user) {
-            if !budget.try_charge(user_bytes(user)) {
+            if !budget.try_charge(MAP_BYTES + user_bytes(user)) {
                 return false;
             }
             self.users.insert(user.into(), Properties::new());
@@ -95,7 +97,7 @@ impl Presence {
 
     fn forget_user_properties(&mut self, budget: &mut MemoryBudget, user: &str) {
         if let Some((user, mut properties)) = self.users.remove_entry(user) {
-            budget.release(user_bytes(&user));
+            budget.release(MAP_BYTES + user_bytes(&user));
             clear(&mut properties, budget);
         }
     }
@@ -186,7 +188,8 @@ fn clear(properties: &mut Properties, budget: &mut MemoryBudget) {
 }
 
 fn property_bytes(key: &Value, value: &Value) -> usize {
-    ENTRY_BYTES + 2 * size_of::<Value>() + key.heap_bytes() + value.heap_bytes()
+    // Twice the size of the pair: a node of a map may be half empty.
+    ENTRY_BYTES + 4 * size_of::<Value>() + key.heap_bytes() + value.heap_bytes()
 }
 
 fn user_bytes(user: &str) -> usize {

@@ -16,6 +16,8 @@ use photon_proto::{HashKeys, Text, Timestamp};
 const MAX_PENDING: usize = 4096;
 /// How many settled requests wait for their response: servers may leave responses out.
 const MAX_UNANSWERED: usize = 64;
+/// The requests for which empty tables keep memory.
+const KEPT_REQUESTS: usize = 64;
 
 /// All pending requests of a client.
 #[derive(Debug)]
@@ -358,6 +360,7 @@ impl ChannelRequests {
         if Some(id) == settled {
             self.settled.pop_front();
             self.requests.remove(&id);
+            self.release_memory();
             return failed;
         }
         let Some(request) = self.requests.get_mut(&id) else {
@@ -406,6 +409,13 @@ impl ChannelRequests {
         self.on_settled(id);
     }
 
+    /// Releases the tables of many requests once none is left.
+    fn release_memory(&mut self) {
+        if self.requests.is_empty() && self.requests.capacity() > KEPT_REQUESTS {
+            self.fail_all().for_each(drop);
+        }
+    }
+
     /// Forgets a settled request if it has its response, otherwise keeps it until the response
     /// arrives.
     fn on_settled(&mut self, id: RequestId) {
@@ -418,6 +428,7 @@ impl ChannelRequests {
             self.requests.remove(&id);
             let requests = &self.requests;
             self.answered.leave(|id| requests.contains_key(&id));
+            self.release_memory();
             return;
         }
         request.names = Vec::new();

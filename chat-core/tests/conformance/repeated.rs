@@ -285,7 +285,7 @@ fn sound19_channels_kept_over_connections_count_once() {
 
 /// Space for one channel with its presence, not for two.
 fn space_for_one_channel(config: ChatConfig) -> ChatConfig {
-    config.user_id("alice").presence_cap_bytes(1_500)
+    config.user_id("alice").presence_cap_bytes(4_000)
 }
 
 #[track_caller]
@@ -329,7 +329,7 @@ fn sound19_resubscriptions_leak_no_memory_of_presence() {
 #[test]
 fn sound19_users_and_properties_that_come_and_go_leak_no_memory() {
     let space_for_one_more_user =
-        |config: ChatConfig| space_for_one_channel(config).presence_cap_bytes(3_000);
+        |config: ChatConfig| space_for_one_channel(config).presence_cap_bytes(7_000);
     each_with(space_for_one_more_user, |mut harness| {
         harness.go_to(State::ConnectedToFrontEnd);
         harness.raise(5, &accepted_with_presence("a"));

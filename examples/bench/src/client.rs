@@ -55,6 +55,8 @@ pub struct Connected {
     pub link: LinkId,
     /// The time of all calls.
     pub now: Timestamp,
+    /// Whether events are taken after each call, as a frame loop does.
+    pub take_events: bool,
     carrier: Carrier,
     protocol: Protocol,
     /// The other end of reliable UDP, one for each server.
@@ -68,6 +70,23 @@ impl Connected {
     /// If the client does not get there.
     #[must_use]
     pub fn new(carrier: Carrier, protocol: Protocol) -> Self {
+        Self::with(carrier, protocol, |config| config)
+    }
+
+    /// As [`Connected::new`], with a client that caches no messages.
+    ///
+    /// # Panics
+    /// As [`Connected::new`].
+    #[must_use]
+    pub fn without_cache(carrier: Carrier, protocol: Protocol) -> Self {
+        Self::with(carrier, protocol, |config| config.channel_cache_messages(0))
+    }
+
+    fn with(
+        carrier: Carrier,
+        protocol: Protocol,
+        change: impl FnOnce(ChatConfig) -> ChatConfig,
+    ) -> Self {
         let address = format!("{}://127.0.0.1:1", carrier.scheme());
         let config = ChatConfig::new(address, "app", "1")
             .protocol(protocol)
@@ -78,13 +97,14 @@ impl Connected {
         } else {
             config
         };
-        let mut chat = ChatClient::new(config, [7; 32]);
+        let mut chat = ChatClient::new(change(config), [7; 32]);
         chat.connect_to_name_server(ConnectOptions::new().region("eu"))
             .expect("connecting");
         let mut connected = Self {
             link: opened_link(&mut chat).expect("a link to the name server"),
             chat,
             now: Timestamp::from_millis(1),
+            take_events: true,
             carrier,
             protocol,
             acceptor: None,
@@ -178,13 +198,18 @@ impl Connected {
         allocation_counter::opt_out(|| drop(bytes));
     }
 
+    /// Sends what the client has to send; over reliable UDP it is acknowledged.
+    pub fn flush(&mut self) {
+        self.exchange(&mut Plain);
+    }
+
     /// Services until nothing is left, and takes the events after each call, as a frame loop does.
     fn service(&mut self, calls: &mut impl Calls) {
         let now = self.now;
         loop {
             let more = calls.call(&mut self.chat, |chat| chat.service(now).more);
-            while self.chat.poll_event().is_some() {}
-            if !more {
+            while self.take_events && self.chat.poll_event().is_some() {}
+            if !more || (!self.take_events && self.chat.queued_events() > 0) {
                 return;
             }
         }

@@ -253,6 +253,15 @@ impl Carrier {
         }
     }
 
+    /// Returns the memory of buffers that hold nothing and are larger than `kept_bytes`.
+    pub(super) fn release_memory(&mut self, kept_bytes: usize) {
+        match self {
+            Self::Stream(stream) => stream.release_memory(kept_bytes),
+            Self::Whole(whole) => whole.release_memory(kept_bytes),
+            Self::Datagram(datagram) => datagram.release_memory(kept_bytes),
+        }
+    }
+
     // Closing.
 
     /// Goes on sending what was accepted, over UDP for at most this long.

@@ -112,6 +112,13 @@ impl Datagram {
         }
     }
 
+    /// The latest message counts as taken: its owner is done with it.
+    pub(super) fn release_memory(&mut self, kept_bytes: usize) {
+        if self.message.capacity() > kept_bytes {
+            self.message = Vec::new();
+        }
+    }
+
     pub(super) fn discard_input(&mut self) {
         if let Some(connection) = &mut self.connection {
             while let Some(event) = connection.poll_event() {

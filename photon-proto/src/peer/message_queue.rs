@@ -62,6 +62,14 @@ impl MessageQueue {
         self.bytes.get_mut(range).unwrap_or_default()
     }
 
+    /// Returns the memory of an empty queue that has more than `kept_bytes`. The latest message is
+    /// gone afterwards.
+    pub(super) fn release_memory(&mut self, kept_bytes: usize) {
+        if self.is_empty() && self.bytes.capacity() > kept_bytes {
+            *self = Self::default();
+        }
+    }
+
     /// Moves what is held to the front once it is no more than what was taken, so that each byte is
     /// moved once on average, and releases memory.
     fn reclaim(&mut self) {

@@ -367,6 +367,15 @@ impl Peer {
         self.carrier.buffered_bytes()
     }
 
+    /// Returns the memory of buffers that hold nothing and are larger than `kept_bytes`. The message
+    /// that [`Peer::receive`] returned last is gone afterwards.
+    ///
+    /// Call it after a burst, with what the next one may use without an allocation, and with 0 when
+    /// the connection is idle.
+    pub fn release_memory(&mut self, kept_bytes: usize) {
+        self.carrier.release_memory(kept_bytes);
+    }
+
     /// When the other end made progress last, or the link was opened: a message or ping was taken,
     /// or 1,024 bytes of messages arrived. A server judges silence by it.
     #[must_use]

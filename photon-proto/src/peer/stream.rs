@@ -138,6 +138,11 @@ impl Stream {
         self.outgoing.consume(bytes, kept_bytes);
     }
 
+    pub(super) fn release_memory(&mut self, kept_bytes: usize) {
+        self.splitter.release_memory(kept_bytes);
+        self.outgoing.release_memory(kept_bytes);
+    }
+
     pub(super) fn discard_output(&mut self) {
         self.outgoing = Outgoing::default();
     }
@@ -174,15 +179,19 @@ impl Outgoing {
         self.bytes.get(self.sent..).unwrap_or_default()
     }
 
+    fn release_memory(&mut self, kept_bytes: usize) {
+        if self.bytes.is_empty() && self.bytes.capacity() > kept_bytes {
+            self.bytes = Vec::new();
+        }
+    }
+
     fn consume(&mut self, bytes: usize, kept_bytes: usize) {
         // The driver chooses the number; more than there are count as all.
         self.sent = self.sent.saturating_add(bytes).min(self.bytes.len());
         if self.sent == self.bytes.len() {
             self.sent = 0;
             self.bytes.clear();
-            if self.bytes.capacity() > kept_bytes {
-                self.bytes = Vec::new();
-            }
+            self.release_memory(kept_bytes);
         } else if self.sent > kept_bytes && self.sent > self.bytes.len() / 2 {
             // Moved only once that costs less than what was sent, or a slow link would cost
             // quadratic time.

@@ -82,6 +82,23 @@ impl Whole {
         }
     }
 
+    /// The latest message counts as taken: its owner is done with it.
+    pub(super) fn release_memory(&mut self, kept_bytes: usize) {
+        if self.message.capacity() > kept_bytes {
+            self.message = Vec::new();
+        }
+        self.incoming.release_memory(kept_bytes);
+        if self.outgoing.is_empty() && self.outgoing.capacity() * size_of::<Vec<u8>>() > kept_bytes
+        {
+            self.outgoing = VecDeque::new();
+        }
+        if kept_bytes == 0 {
+            self.spare = Vec::new();
+            // A ping may wait in the large buffer of an earlier message, which would be kept again.
+            self.outgoing.iter_mut().for_each(Vec::shrink_to_fit);
+        }
+    }
+
     /// Returns an empty buffer. A message begins at its first byte.
     fn take_spare(&mut self) -> Vec<u8> {
         let buffer = self.spare.pop().unwrap_or_default();

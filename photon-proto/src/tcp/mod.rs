@@ -253,6 +253,17 @@ impl Splitter {
         self.buffer.len() - self.taken
     }
 
+    /// Returns the buffer's memory if nothing waits in it and it has more than `kept_bytes`. The
+    /// latest message is gone afterwards.
+    pub fn release_memory(&mut self, kept_bytes: usize) {
+        self.message = 0..0;
+        if self.buffered_bytes() == 0 && self.buffer.capacity() > kept_bytes {
+            self.passed = self.passed.saturating_add(self.taken as u64);
+            self.taken = 0;
+            self.buffer = Vec::new();
+        }
+    }
+
     fn peek(&self) -> Result<Option<Found>, DecodeError> {
         if let Some(error) = self.failed {
             return Err(error);

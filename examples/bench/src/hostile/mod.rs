@@ -14,6 +14,8 @@ pub struct Cost {
     pub input_bytes: usize,
     /// The most memory that the client used in addition to what it had before.
     pub heap_bytes: u64,
+    /// The part of it that caches and channels hold and count at the end.
+    pub kept_bytes: u64,
     /// The calls of the client.
     pub calls: u64,
     /// The client's own estimate of its work, in instructions.
@@ -28,7 +30,9 @@ pub fn cost(input: &Input) -> Cost {
     let mut connected = Connected::new(input.carrier, input.protocol);
     let mut measure = Measure::default();
     let info = allocation_counter::measure(|| pass(&mut connected, &mut measure, input));
+    let stats = connected.chat.stats();
     Cost {
+        kept_bytes: (stats.cached_bytes + stats.channel_bytes) as u64,
         input_bytes: input.content.bytes(),
         heap_bytes: info.bytes_max,
         ..measure.0

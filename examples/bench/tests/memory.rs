@@ -1,0 +1,162 @@
+//! Buffers that grew return their memory. Issue 11, item 8.
+
+use allocation_counter::measure;
+use photon_bench::client::{CHANNEL, Carrier, Connected};
+use photon_proto::message::MessageWriter;
+use photon_proto::{Limits, Protocol, Timestamp};
+
+const CARRIERS: [Carrier; 4] = [
+    Carrier::Stream,
+    Carrier::Messages,
+    Carrier::Json,
+    Carrier::Datagrams,
+];
+/// What a client may keep after traffic of any kind.
+const KEPT_BYTES: i64 = 8 * 1024;
+
+/// Event 0 with so many messages, for a channel that the client does not cache: nothing but buffers
+/// keeps memory of it.
+fn event(texts: impl ExactSizeIterator<Item = String> + Clone) -> Vec<u8> {
+    let limits = Limits {
+        max_sent_bytes: usize::MAX,
+        ..Limits::DEFAULT
+    };
+    let mut bytes = Vec::new();
+    let mut event = MessageWriter::event(&mut bytes, Protocol::V18, &limits, 0).expect("fits");
+    event.put(1, CHANNEL).expect("fits");
+    event
+        .put_with(4, |out| out.strings(texts.clone().map(|_| "bob")))
+        .expect("fits");
+    event.put_with(2, |out| out.objects(texts)).expect("fits");
+    event.put(8, &1).expect("fits");
+    event.finish().expect("fits");
+    bytes
+}
+
+/// The next call for which a timer is due, with nothing received: once in a ping interval.
+fn idle(connected: &mut Connected) {
+    for seconds in 1..=2 {
+        let now = Timestamp::from_millis(connected.now.as_millis() + seconds * 4_000);
+        let _serviced = connected.chat.service(now);
+        while let Some(bytes) = connected
+            .chat
+            .transmit(now, connected.link)
+            .map(<[u8]>::len)
+        {
+            connected.chat.transmitted(connected.link, bytes);
+        }
+    }
+}
+
+/// Asserts that traffic leaves no more memory than the client needs at rest.
+#[track_caller]
+fn returns(what: &str, traffic: impl Fn(&mut Connected)) {
+    for carrier in CARRIERS {
+        let mut connected = Connected::without_cache(carrier, Protocol::V18);
+        let info = measure(|| {
+            traffic(&mut connected);
+            idle(&mut connected);
+        });
+        let kept = info.bytes_current;
+        assert!(
+            kept <= KEPT_BYTES,
+            "{what} over {}: {kept} bytes",
+            carrier.name()
+        );
+    }
+}
+
+#[test]
+fn sound08_a_large_event_leaves_nothing() {
+    let large = event((0..30).map(|_| "x".repeat(30_000)));
+    returns("900 KB", |connected| connected.deliver(&large));
+}
+
+#[test]
+fn sound08_a_history_leaves_nothing() {
+    let history = event((0..100).map(|number| format!("{number:0100}")));
+    returns("a history", |connected| connected.deliver(&history));
+}
+
+#[test]
+fn sound08_a_backlog_of_events_leaves_nothing() {
+    let short = event((0..1).map(|_| "x".to_owned()));
+    returns("27,000 events", |connected| {
+        connected.take_events = false;
+        for _ in 0..27_000 {
+            connected.deliver(&short);
+        }
+        assert!(connected.chat.queued_events() > 10_000);
+        while connected.chat.poll_event().is_some() {}
+        // The input that waited for space, and the rest of its events.
+        connected.take_events = true;
+        connected.deliver(&short);
+    });
+}
+
+#[test]
+fn sound08_sent_data_leaves_nothing() {
+    returns("sent data", |connected| {
+        let text = "x".repeat(10_000);
+        for _ in 0..20 {
+            let sent = connected.chat.publish_message(
+                CHANNEL,
+                text.as_str(),
+                &chat_core::PublishOptions::new(),
+            );
+            assert_eq!(sent, Ok(()));
+        }
+        connected.deliver(&event((0..1).map(|_| "x".to_owned())));
+        connected.flush();
+    });
+}
+
+#[test]
+fn sound08_many_requests_leave_nothing() {
+    returns("4,000 requests", |connected| {
+        for number in 0..4_000 {
+            let name = format!("channel{number}");
+            let sent = connected.chat.unsubscribe([&name]);
+            assert!(sent.is_ok(), "{sent:?}");
+            connected.flush();
+        }
+        let names = (0..4_000).map(|number| format!("channel{number}"));
+        let mut left = Vec::new();
+        let mut event =
+            MessageWriter::event(&mut left, Protocol::V18, &Limits::DEFAULT, 6).expect("fits");
+        event.put_with(0, |out| out.strings(names)).expect("fits");
+        event.finish().expect("fits");
+        connected.deliver(&left);
+        let mut answer = Vec::new();
+        let response =
+            MessageWriter::response(&mut answer, Protocol::V18, &Limits::DEFAULT, 1, 0, None);
+        response.expect("fits").finish().expect("fits");
+        for _ in 0..100 {
+            connected.deliver(&answer);
+        }
+    });
+}
+
+#[test]
+fn sound08_steady_traffic_allocates_as_before() {
+    for carrier in [Carrier::Stream, Carrier::Messages] {
+        for (count, most) in [(1, 5), (10, 6), (100, 6)] {
+            let mut connected = Connected::without_cache(carrier, Protocol::V18);
+            let message = event((0..count).map(|number| format!("{number:0100}")));
+            for _ in 0..100 {
+                connected.deliver(&message);
+            }
+            let info = measure(|| {
+                for _ in 0..100 {
+                    connected.deliver(&message);
+                }
+            });
+            let each = info.count_total / 100;
+            assert!(
+                each <= most,
+                "{each} allocations for {count} over {}",
+                carrier.name()
+            );
+        }
+    }
+}
