@@ -58,7 +58,7 @@ struct Outcome {
 }
 
 /// The messages that a player received. Each one is a number.
-fn received(simulation: &Simulation, player: usize) -> Vec<i32> {
+pub(crate) fn received(simulation: &Simulation, player: usize) -> Vec<i32> {
     let events = simulation.clients[player].events.iter();
     let messages = events.filter_map(|(_, event)| match event {
         Event::ChatMessages { messages, .. } => Some(messages),

@@ -2,4 +2,5 @@
 
 mod bad_networks;
 mod faults;
+mod lossy_hour;
 mod many_clients;
