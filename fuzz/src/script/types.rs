@@ -226,7 +226,8 @@ macro_rules! choices {
             pub struct $name($type);
 
             impl $name {
-                const TABLE: &'static [$type] = &$table;
+                /// All values, in the order of the bytes that choose them.
+                pub const TABLE: &'static [$type] = &$table;
 
                 /// This value.
                 ///

@@ -16,32 +16,6 @@ const SERVER: End = End::Server;
 /// Chooses the peer id 0.
 const NO_PEER_ID: u8 = 3;
 
-/// All command types that a script can forge.
-const KINDS: [u8; 22] = [
-    kind::RELIABLE,
-    kind::ACK,
-    kind::FRAGMENT,
-    kind::CONNECT,
-    kind::VERIFY_CONNECT,
-    kind::UNRELIABLE,
-    kind::UNSEQUENCED,
-    kind::RELIABLE_UNSEQUENCED,
-    kind::FRAGMENT_UNSEQUENCED,
-    kind::ACK_UNSEQUENCED,
-    kind::PING,
-    kind::SERVER_TIME,
-    kind::RELIABLE,
-    kind::FRAGMENT,
-    kind::DISCONNECT,
-    9,
-    13,
-    17,
-    18,
-    19,
-    0,
-    200,
-];
-
 /// A setup in which no attacker knows the challenge, and each end may close the connection.
 fn honest() -> Setup {
     Setup {
@@ -301,7 +275,8 @@ fn attacks() -> Vec<(&'static str, Builder)> {
             .burst(SERVER, 0, Delivery::Reliable, 9, 100)
             .bad_network();
         // A disconnect would end the script.
-        for kind in KINDS.into_iter().filter(|it| *it != kind::DISCONNECT) {
+        let kinds = CommandKind::TABLE.iter().copied();
+        for kind in kinds.filter(|it| *it != kind::DISCONNECT) {
             script = script
                 .forge(to, command(kind, 0, 1, 0, 0))
                 .forge(to, command(kind, 1, 225, 130, 210));
