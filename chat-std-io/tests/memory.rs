@@ -7,7 +7,7 @@ use dev_server::Transport;
 use harness::*;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicIsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Counts the bytes that are allocated, except by servers.
 struct Counting;
@@ -38,6 +38,9 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static COUNTING: Counting = Counting;
 
+/// Bytes that long messages may leave in an idle session.
+const MAX_LEFT: isize = 2 * 1024;
+
 fn live_bytes() -> isize {
     LIVE.load(Ordering::SeqCst)
 }
@@ -65,9 +68,39 @@ fn idle_bytes(transport: Transport) -> (isize, isize) {
     (one, shared_and_one - one)
 }
 
+/// Bytes that an idle session keeps more after long messages in both directions than before.
+fn left_by_long_messages(transport: Transport) -> isize {
+    const INTERVAL: Duration = Duration::from_millis(250);
+    let server = Server::over(transport);
+    let config = server.config().channel_cache_messages(0);
+    let mut session = in_lobby(&server, config.ping_interval(INTERVAL));
+    let mut round_trip = |bytes: usize| {
+        publish(&mut session, &"x".repeat(bytes));
+        receive(&mut session, 1);
+    };
+    // The first message also makes the buffers that every session keeps.
+    round_trip(10);
+    let before = live_bytes();
+    for _ in 0..3 {
+        round_trip(30_000);
+    }
+    // Memory returns with the pings: steady traffic would need it again.
+    let left = |session: &mut Session| {
+        session.wait(INTERVAL);
+        assert_eq!(session.poll_event(), None);
+        live_bytes() - before
+    };
+    let began = Instant::now();
+    while left(&mut session) > MAX_LEFT && began.elapsed() < LONG / 10 {}
+    let left = live_bytes() - before;
+    session.close(LONG);
+    server.stop();
+    left
+}
+
 /// One test, because other tests would allocate at the same time.
 #[test]
-fn idle_sessions_are_small() {
+fn idle_sessions_are_small_and_long_messages_leave_no_memory() {
     // What a thread keeps for all its sessions.
     const CHUNK: isize = 64 * 1024;
     let transports = [
@@ -84,6 +117,9 @@ fn idle_sessions_are_small() {
         let (bytes, shared) = idle_bytes(transport);
         println!("an idle session over {transport:?}: {bytes} bytes; shared: {shared}");
         assert!(bytes <= most_kib * 1024, "{transport:?}: {bytes}");
+        let left = left_by_long_messages(transport);
+        println!("long messages leave {left} bytes");
+        assert!(left <= MAX_LEFT, "{transport:?}: {left}");
         if index == 0 {
             assert!((CHUNK / 2..2 * CHUNK).contains(&shared), "{shared}");
         }

@@ -182,6 +182,9 @@ impl Outgoing {
     fn release_memory(&mut self, kept_bytes: usize) {
         if self.bytes.is_empty() && self.bytes.capacity() > kept_bytes {
             self.bytes = Vec::new();
+        } else if kept_bytes == 0 && self.bytes.len() < self.bytes.capacity() / 4 {
+            // A ping may wait in the large buffer of an earlier message, which would be kept again.
+            self.bytes.shrink_to_fit();
         }
     }
 
