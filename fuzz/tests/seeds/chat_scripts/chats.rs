@@ -53,7 +53,7 @@ pub(super) fn chat(setup: Setup) -> Builder {
         .receive_sealed(messages_of(N::A, N::BOB, ARRAY, 4, 11))
         .receive(private(N::ME, N::BOB, Content::Text, 1))
         .receive_sealed(private(N::BOB, N::ME, ARRAY, 2))
-        .receive(pong(0x0403_0201))
+        .receive(pong(0x0403_0201, 5))
         .then(Pass::Events { max: UpTo::new(3) })
         .turn()
         .then(ChannelCall::Clear {

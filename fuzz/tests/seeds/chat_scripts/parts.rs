@@ -137,10 +137,11 @@ pub(super) fn response(operation: u8, code: i16) -> Other {
     }
 }
 
-pub(super) fn pong(server_time: i32) -> Other {
+/// The answer to the ping that the client sent `client_time` milliseconds after its link opened.
+pub(super) fn pong(server_time: i32, client_time: u16) -> Other {
     Other::Pong {
         server_time,
-        client_time: 5,
+        client_time,
     }
 }
 
