@@ -105,24 +105,33 @@ impl Handshake {
             return unless_blocked(error, DURING_WEBSOCKET);
         }
         let mut chunk = [0; CHUNK_BYTES];
-        loop {
+        let before = self.response.len();
+        let end = loop {
             match io.read(&mut chunk) {
-                Ok(0) => return Err(self.ended()),
+                Ok(0) => break Err(self.ended()),
                 Ok(bytes) => {
                     let Some(received) = chunk.get(..bytes) else {
                         debug_assert!(false, "a read fills at most the buffer");
-                        return Err(self.ended());
+                        break Err(self.ended());
                     };
                     self.response.extend_from_slice(received);
-                    if let Some(rest) = self.check()? {
-                        return Ok(Some(rest));
+                    if self.response.len() > MAX_RESPONSE_BYTES {
+                        break Ok(None);
                     }
                 }
                 // TLS: an end without `close_notify`.
-                Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Err(self.ended()),
-                Err(error) => return unless_blocked(error, DURING_WEBSOCKET),
+                Err(error) if error.kind() == ErrorKind::UnexpectedEof => break Err(self.ended()),
+                Err(error) => break unless_blocked(error, DURING_WEBSOCKET),
             }
+        };
+        // Once in each pass and not for each read: the response is parsed from its beginning, and
+        // a server can send it in TLS records of one byte.
+        if self.response.len() > before
+            && let Some(rest) = self.check()?
+        {
+            return Ok(Some(rest));
         }
+        end
     }
 
     fn send(&mut self, io: &mut MaybeTlsIo<'_>) -> io::Result<()> {
