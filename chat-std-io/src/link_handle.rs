@@ -12,6 +12,10 @@ pub(crate) trait LinkHandle {
     fn handle(&mut self, input: LinkInput<'_>);
     /// Notes that more bytes of a message arrived that is not complete.
     /// A stand-in for the client may ignore it.
+    #[cfg_attr(
+        not(feature = "websocket"),
+        expect(dead_code, reason = "only messages of WebSocket arrive in parts")
+    )]
     fn note_partial_message(&mut self, bytes: usize) {
         let _ = bytes;
     }

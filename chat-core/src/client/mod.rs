@@ -322,8 +322,9 @@ impl ChatClient {
     /// ```
     ///
     /// The history may end with messages of a new life of the channel, so compare it with what is
-    /// known by id *and* content. [`SubscribeOptions::last_ids`] requests fewer messages, but can
-    /// miss some: its documentation explains when.
+    /// known by id *and* content.
+    /// [`SubscribeOptions::last_ids`](crate::SubscribeOptions::last_ids) requests fewer messages,
+    /// but can miss some: its documentation explains when.
     pub fn remembered_channels(&self) -> impl Iterator<Item = &Channel> {
         self.model.public.iter()
     }

@@ -84,6 +84,7 @@ impl Whole {
 
     /// The latest message counts as taken: its owner is done with it.
     pub(super) fn release_memory(&mut self, kept_bytes: usize) {
+        #[cfg(feature = "json")]
         if self.message.capacity() > kept_bytes {
             self.message = Vec::new();
         }
