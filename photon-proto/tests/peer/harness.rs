@@ -94,6 +94,12 @@ pub(crate) struct Pair {
 }
 
 impl Pair {
+    /// A pair whose bytes arrive whole, encrypted where the transport does so.
+    pub(crate) fn uncut(wire: Wire, protocol: SubProtocol) -> Self {
+        let encryption = encryption_of(wire, protocol);
+        Self::new(wire, protocol, encryption, Cuts::default())
+    }
+
     pub(crate) fn new(
         wire: Wire,
         protocol: SubProtocol,

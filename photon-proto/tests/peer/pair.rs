@@ -128,12 +128,7 @@ fn a_datagram_cut_at_any_byte_is_sent_again() {
 #[test]
 fn a_shut_down_client_sends_what_it_accepted_and_takes_nothing_more() {
     for (wire, protocol) in WIRES {
-        let mut pair = Pair::new(
-            wire,
-            protocol,
-            encryption_of(wire, protocol),
-            Cuts::default(),
-        );
+        let mut pair = Pair::uncut(wire, protocol);
         let encrypt = pair.client.is_encrypted();
         send(&mut pair.client, MessageKind::Request, 2, "last", encrypt);
         pair.client.shutdown(Duration::from_secs(1));
@@ -158,12 +153,7 @@ fn a_shut_down_client_sends_what_it_accepted_and_takes_nothing_more() {
 #[test]
 fn the_end_of_the_link_comes_after_everything_before_it() {
     for (wire, protocol) in WIRES {
-        let mut pair = Pair::new(
-            wire,
-            protocol,
-            encryption_of(wire, protocol),
-            Cuts::default(),
-        );
+        let mut pair = Pair::uncut(wire, protocol);
         send(&mut pair.client, MessageKind::Request, 2, "first", false);
         while let Some(bytes) = pair.client.transmit(pair.now) {
             let bytes = bytes.to_vec();

@@ -1,6 +1,6 @@
 //! `Debug` shows numbers and states, never contents.
 
-use crate::harness::{Cuts, Pair, WIRES, encryption_of, send};
+use crate::harness::{Pair, WIRES, send};
 use photon_proto::message::MessageKind;
 
 const SECRET: &str = "hunter2-the-password";
@@ -31,12 +31,7 @@ fn sound18_a_peer_shows_no_message_that_waits_to_be_sent_or_taken() {
             if encrypt && protocol.is_text() {
                 continue;
             }
-            let mut pair = Pair::new(
-                wire,
-                protocol,
-                encryption_of(wire, protocol),
-                Cuts::default(),
-            );
+            let mut pair = Pair::uncut(wire, protocol);
             send(&mut pair.client, MessageKind::Request, 2, SECRET, encrypt);
             // Unsent at the client, then received and not taken at the server.
             for _ in 0..2 {

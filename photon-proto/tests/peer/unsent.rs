@@ -1,6 +1,6 @@
 //! The count of messages that were accepted and not sent.
 
-use crate::harness::{Cuts, Pair, WIRES, encryption_of, send};
+use crate::harness::{Pair, WIRES, send};
 use photon_proto::Random;
 use photon_proto::message::MessageKind;
 use photon_proto::peer::{End, Inbound, Wire};
@@ -8,12 +8,7 @@ use photon_proto::peer::{End, Inbound, Wire};
 #[test]
 fn sound04_messages_count_until_they_are_sent_or_acknowledged() {
     for (wire, protocol) in WIRES {
-        let mut pair = Pair::new(
-            wire,
-            protocol,
-            encryption_of(wire, protocol),
-            Cuts::default(),
-        );
+        let mut pair = Pair::uncut(wire, protocol);
         assert_eq!(pair.client.unsent_messages(), 0, "{wire:?}: the handshake");
         for count in 1..=3 {
             send(&mut pair.client, MessageKind::Request, 2, "x", false);
@@ -31,12 +26,7 @@ fn sound04_messages_count_until_they_are_sent_or_acknowledged() {
 #[test]
 fn sound04_what_follows_from_the_end_of_the_link_does_not_replace_it() {
     for (wire, protocol) in WIRES {
-        let mut pair = Pair::new(
-            wire,
-            protocol,
-            encryption_of(wire, protocol),
-            Cuts::default(),
-        );
+        let mut pair = Pair::uncut(wire, protocol);
         send(&mut pair.client, MessageKind::Request, 2, "x", false);
         let now = pair.now;
         if wire == Wire::Datagram {

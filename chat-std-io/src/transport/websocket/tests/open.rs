@@ -4,22 +4,24 @@ use super::*;
 use crate::transport::websocket::handshake::Handshake;
 use tungstenite::handshake::derive_accept_key;
 
+/// The bytes of a response, in which `KEY` stands for the right key for this request.
+fn with_key(response: &str, request: &str) -> Vec<u8> {
+    let key = request
+        .lines()
+        .find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "))
+        .unwrap();
+    response
+        .replace('\n', "\r\n")
+        .replace("KEY", &derive_accept_key(key.as_bytes()))
+        .into_bytes()
+}
+
 /// The error after this response, in which `KEY` stands for the right key.
 fn error_after(response: &str) -> LinkError {
-    let response = response.replace('\n', "\r\n");
+    let response = response.to_owned();
     let (address, server) = serve_tcp(move |mut stream| {
         let request = read_request(&mut stream);
-        let key = request
-            .lines()
-            .find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "))
-            .unwrap();
-        stream
-            .write_all(
-                response
-                    .replace("KEY", &derive_accept_key(key.as_bytes()))
-                    .as_bytes(),
-            )
-            .unwrap();
+        stream.write_all(&with_key(&response, &request)).unwrap();
         stream.shutdown(std::net::Shutdown::Write).unwrap();
         stream
     });
@@ -248,16 +250,10 @@ fn case10_a_captive_portal_is_recognised_in_each_of_its_answers() {
 
 /// Responds in pieces, and returns what the client knows after it read a message that follows.
 fn opens_after(response: &str, piece: usize) {
-    let response = response.replace('\n', "\r\n");
+    let response = response.to_owned();
     let (address, server) = serve_tcp(move |mut stream| {
         let request = read_request(&mut stream);
-        let key = request
-            .lines()
-            .find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "))
-            .unwrap();
-        let mut bytes = response
-            .replace("KEY", &derive_accept_key(key.as_bytes()))
-            .into_bytes();
+        let mut bytes = with_key(&response, &request);
         bytes.extend(frame(0x82, b"hello"));
         for piece in bytes.chunks(piece) {
             stream.write_all(piece).unwrap();
