@@ -85,6 +85,24 @@ impl Context<'_> {
         self.refuse(id, asked, return_code::INVALID_OPERATION, &text);
     }
 
+    /// Whether the sender of a message could receive its event. Refuses the request if not.
+    pub(crate) fn check_deliverable(
+        &mut self,
+        id: ConnectionId,
+        asked: Asked,
+        event: &mut Event,
+    ) -> bool {
+        let Some(protocol) = self.connections.subprotocol(id) else {
+            return false;
+        };
+        let Err(error) = event.check(protocol, &self.config.message_limits()) else {
+            return true;
+        };
+        let text = format!("the message cannot be delivered: {error}");
+        self.refuse(id, asked, return_code::INVALID_OPERATION, &text);
+        false
+    }
+
     /// Sends an event to these connections.
     pub(crate) fn send_event(&mut self, to: &[ConnectionId], event: &mut Event) {
         let limits = self.config.write_limits();

@@ -8,7 +8,7 @@ use crate::event::Event;
 use crate::history::newest_within;
 use crate::partition::Partition;
 use crate::requests::{Asked, SendPrivate};
-use chat_core::codes::{event, parameter as p, return_code};
+use chat_core::codes::{event, parameter as p};
 
 impl Partition {
     pub(crate) fn send_private(
@@ -22,16 +22,7 @@ impl Partition {
         let SendPrivate { target, content } = request;
         let message_id = self.conversations.next_id(sender, &target);
         let mut event = private_event(sender, &target, content.clone(), message_id);
-        let Some(protocol) = cx.connections.subprotocol(id) else {
-            return;
-        };
-        if let Err(error) = event.check(protocol, &cx.config.message_limits()) {
-            cx.refuse(
-                id,
-                asked,
-                return_code::INVALID_OPERATION,
-                &format!("the message cannot be delivered: {error}"),
-            );
+        if !cx.check_deliverable(id, asked, &mut event) {
             return;
         }
         // Before the counter grows: the number is the message's own position.

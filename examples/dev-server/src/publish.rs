@@ -40,18 +40,9 @@ impl Partition {
             );
             return;
         };
-        let Some(protocol) = cx.connections.subprotocol(id) else {
-            return;
-        };
         let messages = vec![(sender.clone(), content.clone())];
         let mut event = messages_event(&name, messages, channel.history.next_id());
-        if let Err(error) = event.check(protocol, &cx.config.message_limits()) {
-            cx.refuse(
-                id,
-                asked,
-                return_code::INVALID_OPERATION,
-                &format!("the message cannot be delivered: {error}"),
-            );
+        if !cx.check_deliverable(id, asked, &mut event) {
             return;
         }
         if cx
