@@ -2,6 +2,7 @@
 
 use crate::codes::{auth_type, operation};
 use crate::host::AllowedHosts;
+use crate::restore::Restore;
 use crate::secret::Secret;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -52,6 +53,9 @@ pub struct ChatConfig {
     pub(crate) presence_cap_bytes: usize,
     pub(crate) unsolicited_cap_bytes: usize,
     pub(crate) allowed_front_ends: AllowedHosts,
+    pub(crate) restore: Option<Restore>,
+    pub(crate) repair: bool,
+    pub(crate) confirm_messages: Option<bool>,
     pub(crate) log_level: LevelFilter,
 }
 
@@ -140,6 +144,9 @@ impl ChatConfig {
             presence_cap_bytes: 4 * 1024 * 1024,
             unsolicited_cap_bytes: 1024 * 1024,
             allowed_front_ends: AllowedHosts::Any,
+            restore: None,
+            repair: true,
+            confirm_messages: None,
             log_level: LevelFilter::Trace,
         }
     }
@@ -385,6 +392,37 @@ impl ChatConfig {
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.peer_mut().limits = limits;
+        self
+    }
+
+    /// Makes the client come back by itself after any unwanted end of a connection, to all channels,
+    /// friends and its status. Default no. Spec: chat.md 10.
+    ///
+    /// ```
+    /// use chat_core::{ChatConfig, Restore};
+    ///
+    /// let config = ChatConfig::new("ns.photonengine.io", "your-app-id", "1.0").restore(Restore::new());
+    /// # let _ = config;
+    /// ```
+    #[must_use]
+    pub fn restore(mut self, restore: Restore) -> Self {
+        self.restore = Some(restore);
+        self
+    }
+
+    /// Sets whether the client asks the server for messages that are missing in a channel, without
+    /// [`ChatConfig::restore`]; with it, it always does. Default yes. Spec: chat.md 4.1.
+    #[must_use]
+    pub fn repair(mut self, repair: bool) -> Self {
+        self.repair = repair;
+        self
+    }
+
+    /// Sets whether the client reports what became of each message that it sends, by
+    /// [`MessageToken`](crate::MessageToken). Default no, with [`ChatConfig::restore`] yes.
+    #[must_use]
+    pub fn confirm_messages(mut self, confirm: bool) -> Self {
+        self.confirm_messages = Some(confirm);
         self
     }
 

@@ -8,6 +8,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use bytes::Bytes;
 use core::fmt;
+use core::time::Duration;
 use photon_proto::{DecodeError, Parameters, Text, Value};
 
 /// Identifies one `subscribe` or `unsubscribe` call. A client never reuses an id.
@@ -16,6 +17,25 @@ pub struct RequestId(pub(crate) u64);
 
 impl RequestId {
     /// Returns the number of the request, counting from 1.
+    #[must_use]
+    pub const fn number(self) -> u64 {
+        self.0
+    }
+}
+
+/// Identifies one message that the client accepted for sending: one call of
+/// [`ChatClient::publish_message`](crate::ChatClient::publish_message) or
+/// [`ChatClient::send_private_message`](crate::ChatClient::send_private_message). A client never
+/// reuses a token.
+///
+/// With [`ChatConfig::confirm_messages`](crate::ChatConfig::confirm_messages) each token ends in
+/// exactly one of [`Event::MessageSent`], [`Event::MessageRefused`] and
+/// [`Event::MessageUnconfirmed`]; without it the token only numbers the message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MessageToken(pub(crate) u64);
+
+impl MessageToken {
+    /// Returns the number of the message, counting from 1.
     #[must_use]
     pub const fn number(self) -> u64 {
         self.0
@@ -142,6 +162,70 @@ pub enum Event {
         code: u8,
         /// All its parameters. What cannot be decoded in one has U+FFFD in its place.
         parameters: Parameters,
+    },
+    /// Messages of a public channel are missing: the ids show a hole that the server did not fill, or
+    /// the channel began a new life, in which ids count from 1 again. Reported once for each hole,
+    /// before the first message after it. Spec: chat.md 4.1.
+    Gap {
+        /// The name of the channel.
+        channel: Text,
+        /// The id of the last message before the hole, 0 if there was none.
+        after: i32,
+        /// How many messages are missing. `None` if the client cannot know.
+        missing: Option<u32>,
+        /// Whether the number is certain: the client has seen that the channel is still in the life
+        /// that it knew. Otherwise the number means "at least".
+        verified: bool,
+        /// Whether the channel began a new life.
+        new_life: bool,
+    },
+    /// With [`ChatConfig::restore`](crate::ChatConfig::restore): the connection ended, and the client
+    /// will connect again by itself. Follows after [`Event::Error`].
+    ReconnectScheduled {
+        /// The number of the attempt since the last stable connection, counting from 1.
+        attempt: u32,
+        /// The time until it begins.
+        after: Duration,
+    },
+    /// With [`ChatConfig::restore`](crate::ChatConfig::restore): every wanted channel was asked for on
+    /// this connection, and has its outcome. Histories may still arrive.
+    Restored {
+        /// The number of channels that are subscribed again.
+        channels: usize,
+        /// The channels that the server refused, or for which it did not respond in time.
+        failed: Vec<ChannelOutcome>,
+    },
+    /// With [`ChatConfig::restore`](crate::ChatConfig::restore): the client does not connect again by
+    /// itself. Follows after [`Event::Error`].
+    ReconnectGaveUp {
+        /// The cause that ended the last connection or attempt.
+        cause: Box<DisconnectCause>,
+    },
+    /// With [`Restore::ask_for_credentials`](crate::Restore::ask_for_credentials): the client has to
+    /// log in on the name server again, and waits for
+    /// [`ChatClient::set_custom_authentication`](crate::ChatClient::set_custom_authentication).
+    CredentialsNeeded,
+    /// The server has sent a message of this client back: everyone in the channel gets it.
+    MessageSent {
+        /// The message.
+        token: MessageToken,
+        /// Its id, 0 if the server sent none.
+        id: i32,
+    },
+    /// The server refused a message.
+    MessageRefused {
+        /// The message.
+        token: MessageToken,
+        /// The server's reason.
+        error: Box<ServerError>,
+        /// Whether it may have been another message: the server does not answer every message on this
+        /// connection, so the client took the oldest one without a result.
+        guess: bool,
+    },
+    /// It is unknown whether the server got a message. No further event follows for it.
+    MessageUnconfirmed {
+        /// The message.
+        token: MessageToken,
     },
     /// A message that could not be decoded. The client skipped it, and the connection continues.
     /// Spec: wire.md 10.
@@ -320,6 +404,14 @@ impl Event {
             Self::ErrorInfo(_) => "ErrorInfo",
             Self::OperationResponse { .. } => "OperationResponse",
             Self::Other { .. } => "Other",
+            Self::Gap { .. } => "Gap",
+            Self::ReconnectScheduled { .. } => "ReconnectScheduled",
+            Self::Restored { .. } => "Restored",
+            Self::ReconnectGaveUp { .. } => "ReconnectGaveUp",
+            Self::CredentialsNeeded => "CredentialsNeeded",
+            Self::MessageSent { .. } => "MessageSent",
+            Self::MessageRefused { .. } => "MessageRefused",
+            Self::MessageUnconfirmed { .. } => "MessageUnconfirmed",
             Self::BadMessage(_) => "BadMessage",
         }
     }
@@ -422,6 +514,14 @@ impl Event {
                 let data = data.as_ref().map_or(0, Value::heap_bytes);
                 size_of::<ErrorInfo>() + text(channel) + text(message) + data
             }
+            Self::Gap { channel, .. } => channel.len(),
+            Self::Restored { failed, .. } => outcomes(failed),
+            Self::ReconnectGaveUp { cause } => size_of::<DisconnectCause>() + cause.text.len(),
+            Self::MessageRefused { error, .. } => refusal(error),
+            Self::ReconnectScheduled { .. }
+            | Self::CredentialsNeeded
+            | Self::MessageSent { .. }
+            | Self::MessageUnconfirmed { .. } => 0,
             Self::Other { parameters, .. } => values(parameters),
             Self::BadMessage(bad) => bad.bytes.len(),
         }

@@ -195,6 +195,7 @@ mod messages;
 mod model;
 mod operation;
 mod options;
+mod restore;
 mod secret;
 pub mod spec;
 mod state;
@@ -207,8 +208,8 @@ pub use client::{ChatClient, NotAtRest, Serviced};
 pub use config::{Addresses, AuthData, AuthValues, ChatConfig, Encryption};
 pub use error::{AddressError, RegionsError, RequestError, ServerError};
 pub use event::{
-    Authenticated, BadMessage, ChannelOutcome, ErrorInfo, Event, Outcome, PropertiesChange, Region,
-    RequestId, StatusChange, SubscriberChange,
+    Authenticated, BadMessage, ChannelOutcome, ErrorInfo, Event, MessageToken, Outcome,
+    PropertiesChange, Region, RequestId, StatusChange, SubscriberChange,
 };
 pub use link::{LinkCommand, LinkError, LinkErrorKind, LinkId, LinkInput, Target, Wire};
 pub use listener::{Listener, dispatch};
@@ -223,6 +224,7 @@ pub use photon_proto::{
     self, Array, Custom, DecodeError, DecodeErrorKind, Dictionary, Encode, EncodeError, Hashtable,
     Limits, Protocol, Text, Timestamp, Value, ValueWriter, Written,
 };
+pub use restore::Restore;
 pub use state::{
     CauseKind, DisconnectCause, DisconnectReason, KeyExchangeFailure, PeerErrorCode, Server, State,
     Step,

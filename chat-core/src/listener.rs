@@ -1,14 +1,15 @@
 //! [`Listener`]: callbacks as in the documented API, instead of a `match` on [`Event`].
 
 use crate::client::ChatClient;
-use crate::error::RegionsError;
+use crate::error::{RegionsError, ServerError};
 use crate::event::{
-    Authenticated, BadMessage, ChannelOutcome, ErrorInfo, Event, PropertiesChange, Region,
-    StatusChange, SubscriberChange,
+    Authenticated, BadMessage, ChannelOutcome, ErrorInfo, Event, MessageToken, PropertiesChange,
+    Region, StatusChange, SubscriberChange,
 };
 use crate::messages::{Messages, PrivateMessage};
 use crate::state::{DisconnectCause, PeerErrorCode, State};
 use crate::status::UserStatus;
+use core::time::Duration;
 use photon_proto::{Parameters, Text};
 
 /// One method for each event, named like the documented callbacks. Every method has an empty
@@ -110,6 +111,46 @@ pub trait Listener<C = ChatClient> {
     /// See [`Event::Other`].
     fn on_event(&mut self, context: &mut C, code: u8, parameters: &Parameters) {}
 
+    /// See [`Event::Gap`].
+    fn on_gap(
+        &mut self,
+        context: &mut C,
+        channel: &Text,
+        after: i32,
+        missing: Option<u32>,
+        verified: bool,
+        new_life: bool,
+    ) {
+    }
+
+    /// See [`Event::ReconnectScheduled`].
+    fn on_reconnect_scheduled(&mut self, context: &mut C, attempt: u32, after: Duration) {}
+
+    /// See [`Event::Restored`].
+    fn on_restored(&mut self, context: &mut C, channels: usize, failed: &[ChannelOutcome]) {}
+
+    /// See [`Event::ReconnectGaveUp`].
+    fn on_reconnect_gave_up(&mut self, context: &mut C, cause: &DisconnectCause) {}
+
+    /// See [`Event::CredentialsNeeded`].
+    fn on_credentials_needed(&mut self, context: &mut C) {}
+
+    /// See [`Event::MessageSent`].
+    fn on_message_sent(&mut self, context: &mut C, token: MessageToken, id: i32) {}
+
+    /// See [`Event::MessageRefused`].
+    fn on_message_refused(
+        &mut self,
+        context: &mut C,
+        token: MessageToken,
+        error: &ServerError,
+        guess: bool,
+    ) {
+    }
+
+    /// See [`Event::MessageUnconfirmed`].
+    fn on_message_unconfirmed(&mut self, context: &mut C, token: MessageToken) {}
+
     /// See [`Event::BadMessage`].
     fn on_bad_message(&mut self, context: &mut C, bad: &BadMessage) {}
 }
@@ -166,6 +207,30 @@ impl Event {
                 );
             }
             Self::Other { code, parameters } => listener.on_event(context, *code, parameters),
+            Self::Gap {
+                channel,
+                after,
+                missing,
+                verified,
+                new_life,
+            } => listener.on_gap(context, channel, *after, *missing, *verified, *new_life),
+            Self::ReconnectScheduled { attempt, after } => {
+                listener.on_reconnect_scheduled(context, *attempt, *after);
+            }
+            Self::Restored { channels, failed } => {
+                listener.on_restored(context, *channels, failed);
+            }
+            Self::ReconnectGaveUp { cause } => listener.on_reconnect_gave_up(context, cause),
+            Self::CredentialsNeeded => listener.on_credentials_needed(context),
+            Self::MessageSent { token, id } => listener.on_message_sent(context, *token, *id),
+            Self::MessageRefused {
+                token,
+                error,
+                guess,
+            } => listener.on_message_refused(context, *token, error, *guess),
+            Self::MessageUnconfirmed { token } => {
+                listener.on_message_unconfirmed(context, *token);
+            }
             Self::BadMessage(bad) => listener.on_bad_message(context, bad),
         }
     }

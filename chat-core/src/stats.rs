@@ -52,6 +52,15 @@ pub struct Stats {
     /// [`ChatClient::disconnect`](crate::ChatClient::disconnect) or on its way to the front end,
     /// before all accepted data was sent or, over UDP, acknowledged.
     pub closed_with_unsent_data: u64,
+    /// Attempts of the client to connect again by itself.
+    pub reconnect_attempts: u64,
+    /// Connections on which all wanted channels had their outcome: the number of
+    /// [`Event::Restored`](crate::Event::Restored).
+    pub restores: u64,
+    /// Holes in the messages of channels: the number of [`Event::Gap`](crate::Event::Gap).
+    pub gaps: u64,
+    /// Messages that are missing in these holes, as far as their number is known.
+    pub missing_messages: u64,
     /// Smoothed round-trip time of the current connection, in whole milliseconds. `None` until it
     /// is measured.
     pub round_trip: Option<Duration>,
@@ -62,6 +71,9 @@ pub struct Stats {
     /// Bytes that are received but not processed, or accepted but not sent; over UDP also bytes
     /// that are sent but not acknowledged.
     pub buffered_bytes: usize,
+    /// Bytes of messages that wait for a connection
+    /// ([`Restore::queue_cap_bytes`](crate::Restore::queue_cap_bytes)).
+    pub queued_bytes: usize,
     /// Bytes of memory that the message caches keep alive.
     pub cached_bytes: usize,
     /// Bytes of memory that others make channels use: the names of private conversations and of

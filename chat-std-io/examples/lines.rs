@@ -73,7 +73,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                     unsent = Some(line);
                     break;
                 }
-                result => result?,
+                result => drop(result?),
             }
         }
     }

@@ -361,7 +361,7 @@ fn closing_reports_what_it_could_not_send() {
                 .chat
                 .publish_message("lobby", content.as_str(), &PublishOptions::new());
         match result {
-            Ok(()) => session.flush(),
+            Ok(_) => session.flush(),
             Err(refused) => break refused,
         }
     };

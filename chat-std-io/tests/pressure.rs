@@ -178,7 +178,7 @@ fn fill_queue(session: &mut Session, mut after_each: impl FnMut(&mut Session)) -
             .chat
             .publish_message("lobby", content.as_str(), &options)
         {
-            Ok(()) => published += 1,
+            Ok(_) => published += 1,
             Err(RequestError::QueueFull) => return published,
             Err(other) => panic!("{other}"),
         }

@@ -7,7 +7,7 @@ use super::ChatClient;
 use crate::codes::operation;
 use crate::config::ChatConfig;
 use crate::error::RequestError;
-use crate::event::RequestId;
+use crate::event::{MessageToken, RequestId};
 use crate::operation::names::check_names;
 use crate::operation::{
     friends, private, properties, publish, raw, status, subscribe, unsubscribe,
@@ -135,7 +135,7 @@ impl ChatClient {
         channel: &str,
         content: &C,
         options: &PublishOptions,
-    ) -> Result<(), RequestError>
+    ) -> Result<MessageToken, RequestError>
     where
         C: Encode + ?Sized,
     {
@@ -143,7 +143,8 @@ impl ChatClient {
         check_name(channel, "channel name")?;
         self.send_chat(operation::PUBLISH, false, |buffer, config| {
             publish::write(buffer, config, channel, content, options)
-        })
+        })?;
+        Ok(self.next_message_token())
     }
 
     /// Sends a private message (`sendPrivateMessage`). The server sends it back to this user, too.
@@ -167,7 +168,7 @@ impl ChatClient {
         user: &str,
         content: &C,
         options: &PrivateOptions,
-    ) -> Result<(), RequestError>
+    ) -> Result<MessageToken, RequestError>
     where
         C: Encode + ?Sized,
     {
@@ -179,7 +180,12 @@ impl ChatClient {
             |buffer, config| private::write(buffer, config, user, content, options),
         )?;
         self.model.on_private_message_sent(user);
-        Ok(())
+        Ok(self.next_message_token())
+    }
+
+    fn next_message_token(&mut self) -> MessageToken {
+        self.accepted_messages += 1;
+        MessageToken(self.accepted_messages)
     }
 
     /// Sets this user's status (`setUserStatus`). The server informs friends; the caller gets no

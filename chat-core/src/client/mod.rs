@@ -68,6 +68,8 @@ pub struct ChatClient {
     /// Reused for each event with messages, so that decoding one allocates only its result.
     builder: MessagesBuilder,
     stats: Stats,
+    /// How many messages were accepted for sending.
+    accepted_messages: u64,
 }
 
 /// Prints neither buffers nor caches: they hold messages and tokens.
@@ -116,6 +118,7 @@ impl ChatClient {
             model: Model::new(keys, &config),
             builder: MessagesBuilder::default(),
             stats: Stats::default(),
+            accepted_messages: 0,
             config,
         }
     }

@@ -208,7 +208,8 @@ impl fmt::Debug for Messages {
 ///     if message.sender() == chat.user_id() {
 ///         return Ok(());
 ///     }
-///     chat.send_private_message(message.sender(), "I am away", &PrivateOptions::new())
+///     chat.send_private_message(message.sender(), "I am away", &PrivateOptions::new())?;
+///     Ok(())
 /// }
 /// # let _ = answer;
 /// ```

@@ -70,25 +70,40 @@ pub(crate) fn intents() -> Vec<Intent> {
         .bad_lists(too_long, |chat, names| chat.unsubscribe(names).map(drop)),
         Intent::new("publish_message", CHATTING, |chat| {
             chat.publish_message("a", "x", &PublishOptions::new())
+                .map(drop)
         })
-        .bad_names(|chat, name| chat.publish_message(name, "x", &PublishOptions::new()))
-        .bad_contents(|chat, content| chat.publish_message("a", content, &PublishOptions::new()))
+        .bad_names(|chat, name| {
+            chat.publish_message(name, "x", &PublishOptions::new())
+                .map(drop)
+        })
+        .bad_contents(|chat, content| {
+            chat.publish_message("a", content, &PublishOptions::new())
+                .map(drop)
+        })
         .bad("null", empty, |chat| {
             chat.publish_message("a", &Value::Null, &PublishOptions::new())
+                .map(drop)
         })
         .bad("a long text", too_long, |chat| {
             let text = "x".repeat(600_000);
             chat.publish_message("a", &*text, &PublishOptions::new())
+                .map(drop)
         }),
         Intent::new("send_private_message", CHATTING, |chat| {
             chat.send_private_message("bob", "x", &PrivateOptions::new().encrypt(true))
+                .map(drop)
         })
-        .bad_names(|chat, name| chat.send_private_message(name, "x", &PrivateOptions::new()))
+        .bad_names(|chat, name| {
+            chat.send_private_message(name, "x", &PrivateOptions::new())
+                .map(drop)
+        })
         .bad_contents(|chat, content| {
             chat.send_private_message("bob", content, &PrivateOptions::new())
+                .map(drop)
         })
         .bad("null", empty, |chat| {
             chat.send_private_message("bob", &Value::Null, &PrivateOptions::new())
+                .map(drop)
         }),
         Intent::new("set_user_status", CHATTING, |chat| {
             chat.set_user_status(2, StatusMessage::Clear)

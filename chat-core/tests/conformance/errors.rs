@@ -497,8 +497,16 @@ fn chat_calls() -> [Call; 4] {
     [
         |client| client.subscribe(["a"], &SubscribeOptions::new()).map(drop),
         |client| client.unsubscribe(["a"]).map(drop),
-        |client| client.publish_message("a", "hello", &PublishOptions::new()),
-        |client| client.send_private_message("bob", "hello", &PrivateOptions::new()),
+        |client| {
+            client
+                .publish_message("a", "hello", &PublishOptions::new())
+                .map(drop)
+        },
+        |client| {
+            client
+                .send_private_message("bob", "hello", &PrivateOptions::new())
+                .map(drop)
+        },
     ]
 }
 

@@ -132,7 +132,8 @@ fn c081_publish_sends_only_channel_and_content() {
         assert_eq!(
             harness
                 .client
-                .publish_message("general", "hello", &publish()),
+                .publish_message("general", "hello", &publish())
+                .map(drop),
             Ok(())
         );
         harness.pump();
@@ -146,7 +147,10 @@ fn c082_web_forward_adds_a_byte_1() {
     on_front_end(|mut harness| {
         let forward = publish().web_forward(true);
         assert_eq!(
-            harness.client.publish_message("general", &7_i32, &forward),
+            harness
+                .client
+                .publish_message("general", &7_i32, &forward)
+                .map(drop),
             Ok(())
         );
         harness.pump();
@@ -161,7 +165,10 @@ fn c082_web_forward_adds_a_byte_1() {
         );
         let not = forward.web_forward(false);
         assert_eq!(
-            harness.client.publish_message("general", &7_i32, &not),
+            harness
+                .client
+                .publish_message("general", &7_i32, &not)
+                .map(drop),
             Ok(())
         );
         harness.pump();
@@ -170,7 +177,8 @@ fn c082_web_forward_adds_a_byte_1() {
         assert_eq!(
             harness
                 .client
-                .send_private_message("bob", "x", &privately().web_forward(true)),
+                .send_private_message("bob", "x", &privately().web_forward(true))
+                .map(drop),
             Ok(())
         );
         harness.pump();
@@ -188,12 +196,32 @@ fn c083_publishing_without_name_or_content_is_rejected() {
         harness.join(&["general"]);
         const NOTHING: Option<&str> = None;
         let calls: [Call; 6] = [
-            |client| client.publish_message("", "hello", &publish()),
-            |client| client.publish_message("general", &Value::Null, &publish()),
-            |client| client.publish_message("general", &NOTHING, &publish()),
-            |client| client.send_private_message("", "hello", &privately()),
-            |client| client.send_private_message("bob", &Value::Null, &privately()),
-            |client| client.send_private_message("bob", &NOTHING, &privately().encrypt(true)),
+            |client| client.publish_message("", "hello", &publish()).map(drop),
+            |client| {
+                client
+                    .publish_message("general", &Value::Null, &publish())
+                    .map(drop)
+            },
+            |client| {
+                client
+                    .publish_message("general", &NOTHING, &publish())
+                    .map(drop)
+            },
+            |client| {
+                client
+                    .send_private_message("", "hello", &privately())
+                    .map(drop)
+            },
+            |client| {
+                client
+                    .send_private_message("bob", &Value::Null, &privately())
+                    .map(drop)
+            },
+            |client| {
+                client
+                    .send_private_message("bob", &NOTHING, &privately().encrypt(true))
+                    .map(drop)
+            },
         ];
         for call in calls {
             let error = harness.refused(call);
@@ -211,7 +239,10 @@ fn c083_publishing_without_name_or_content_is_rejected() {
         harness.expect_nothing();
         // An empty text is a valid content.
         assert_eq!(
-            harness.client.publish_message("general", "", &publish()),
+            harness
+                .client
+                .publish_message("general", "", &publish())
+                .map(drop),
             Ok(())
         );
         harness.pump();
@@ -226,7 +257,10 @@ fn c084_content_of_any_type_survives_the_round_trip() {
         for (id, content) in every_type().into_iter().enumerate() {
             let id = i32::try_from(id).expect("few") + 1;
             assert_eq!(
-                harness.client.publish_message("a", &content, &publish()),
+                harness
+                    .client
+                    .publish_message("a", &content, &publish())
+                    .map(drop),
                 Ok(())
             );
             harness.pump();
@@ -246,7 +280,8 @@ fn c084_content_of_any_type_survives_the_round_trip() {
             assert_eq!(
                 harness
                     .client
-                    .send_private_message("bob", &content, &privately().encrypt(encrypt)),
+                    .send_private_message("bob", &content, &privately().encrypt(encrypt))
+                    .map(drop),
                 Ok(())
             );
             harness.pump();
@@ -281,7 +316,8 @@ fn c085_publishing_to_a_channel_that_is_not_subscribed_is_sent() {
         assert_eq!(
             harness
                 .client
-                .publish_message("elsewhere", "hello", &publish()),
+                .publish_message("elsewhere", "hello", &publish())
+                .map(drop),
             Ok(())
         );
         harness.pump();
@@ -436,7 +472,8 @@ fn c090_a_private_message_sends_target_and_content_in_clear() {
         assert_eq!(
             harness
                 .client
-                .send_private_message("bob", "psst", &privately()),
+                .send_private_message("bob", "psst", &privately())
+                .map(drop),
             Ok(())
         );
         harness.pump();
@@ -453,7 +490,8 @@ fn c091_an_encrypted_private_message_needs_keys() {
         assert_eq!(
             harness
                 .client
-                .send_private_message("bob", "psst", &privately().encrypt(true)),
+                .send_private_message("bob", "psst", &privately().encrypt(true))
+                .map(drop),
             Ok(())
         );
         harness.pump();
@@ -473,7 +511,8 @@ fn c091_an_encrypted_private_message_needs_keys() {
         assert_eq!(
             harness
                 .client
-                .send_private_message("bob", "psst", &privately().encrypt(true)),
+                .send_private_message("bob", "psst", &privately().encrypt(true))
+                .map(drop),
             Ok(())
         );
         harness.pump();
@@ -492,7 +531,8 @@ fn c091_an_encrypted_private_message_needs_keys() {
         assert_eq!(
             harness
                 .client
-                .send_private_message("bob", "hello", &privately()),
+                .send_private_message("bob", "hello", &privately())
+                .map(drop),
             Ok(())
         );
         harness.pump();

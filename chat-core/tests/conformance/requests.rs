@@ -382,7 +382,7 @@ fn a_full_queue_and_an_overlong_message_are_different_errors() {
                 RequestError::TooLong { max_bytes: 10_000 }
             );
             harness.writable = false;
-            assert_eq!(publish(&mut harness.client, 9_900), Ok(()));
+            assert!(publish(&mut harness.client, 9_900).is_ok());
             harness.pump();
             assert_eq!(
                 harness.refused(|client| publish(client, 100)),
@@ -395,7 +395,7 @@ fn a_full_queue_and_an_overlong_message_are_different_errors() {
             harness.writable = true;
             harness.pump();
             assert_eq!(harness.server().requests.len(), 1);
-            assert_eq!(publish(&mut harness.client, 100), Ok(()));
+            assert!(publish(&mut harness.client, 100).is_ok());
         },
     );
     each(|mut harness| {

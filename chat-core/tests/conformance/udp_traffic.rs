@@ -13,7 +13,9 @@ use photon_proto::udp::command::{FLAG_RELIABLE, kind};
 use std::time::Duration;
 
 fn publish(client: &mut ChatClient, bytes: usize) -> Result<(), RequestError> {
-    client.publish_message("a", &"x".repeat(bytes)[..], &PublishOptions::new())
+    client
+        .publish_message("a", &"x".repeat(bytes)[..], &PublishOptions::new())
+        .map(drop)
 }
 
 /// An event 0 with one message of about 200 bytes.

@@ -42,7 +42,10 @@ fn sound13_a_client_stays_connected_for_an_hour_of_20_percent_loss() {
                     .chat(player)
                     .publish_message("talk", &sent, &PublishOptions::new());
             let ended = simulation.clients[player].events.last();
-            assert_eq!(published, Ok(()), "seed {seed}, {sent}: {ended:?}");
+            assert!(
+                published.is_ok(),
+                "seed {seed}, {sent}: {published:?} after {ended:?}"
+            );
             sent += 1;
             simulation.run_for(GAP_MS);
         }

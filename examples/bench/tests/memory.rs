@@ -104,7 +104,7 @@ fn sound08_sent_data_leaves_nothing() {
                 text.as_str(),
                 &chat_core::PublishOptions::new(),
             );
-            assert_eq!(sent, Ok(()));
+            assert!(sent.is_ok(), "{sent:?}");
         }
         connected.deliver(&event((0..1).map(|_| "x".to_owned())));
         connected.flush();

@@ -2,6 +2,7 @@
 
 use chat_core::{ChannelOutcome, Event, Message, Outcome, RequestId, State, StatusChange};
 use photon_proto::Value;
+use std::time::Duration;
 
 /// An event. The omitted parts (`from` of [`Event::StateChanged`], the cause of an error) are
 /// checked or kept by the harness.
@@ -65,6 +66,25 @@ pub(crate) enum Seen {
         code: u8,
         parameters: Vec<(u8, Value)>,
     },
+    Gap {
+        channel: String,
+        after: i32,
+        missing: Option<u32>,
+        verified: bool,
+        new_life: bool,
+    },
+    /// The number of the attempt and the time until it.
+    ReconnectScheduled(u32, Duration),
+    /// How many channels, and which failed.
+    Restored(usize, Outcomes),
+    ReconnectGaveUp,
+    CredentialsNeeded,
+    /// The number of the message, and its id.
+    MessageSent(u64, i32),
+    /// The number of the message, the code, and whether it is a guess.
+    MessageRefused(u64, i16, bool),
+    /// The number of the message.
+    MessageUnconfirmed(u64),
     /// The kind of the error.
     BadMessage(&'static str),
 }
@@ -251,6 +271,32 @@ impl From<&Event> for Seen {
                 code: *code,
                 parameters: parameters.clone(),
             },
+            Event::Gap {
+                channel,
+                after,
+                missing,
+                verified,
+                new_life,
+            } => Self::Gap {
+                channel: channel.to_string(),
+                after: *after,
+                missing: *missing,
+                verified: *verified,
+                new_life: *new_life,
+            },
+            Event::ReconnectScheduled { attempt, after } => {
+                Self::ReconnectScheduled(*attempt, *after)
+            }
+            Event::Restored { channels, failed } => Self::Restored(*channels, list(failed)),
+            Event::ReconnectGaveUp { .. } => Self::ReconnectGaveUp,
+            Event::CredentialsNeeded => Self::CredentialsNeeded,
+            Event::MessageSent { token, id } => Self::MessageSent(token.number(), *id),
+            Event::MessageRefused {
+                token,
+                error,
+                guess,
+            } => Self::MessageRefused(token.number(), error.code, *guess),
+            Event::MessageUnconfirmed { token } => Self::MessageUnconfirmed(token.number()),
             Event::BadMessage(bad) => Self::BadMessage(bad.error.kind.name()),
             other => panic!("an unknown event: {other:?}"),
         }

@@ -139,6 +139,7 @@ impl Conversation<'_> {
             .action(Bob, "rolls the dice and publishes an array of two int")?;
         self.call(Bob, |chat| {
             chat.publish_message(CHANNEL, &dice, &PublishOptions::new())
+                .map(drop)
         })?;
         for user in User::BOTH {
             self.users.expect(user, "bob's dice", |event| match event {
@@ -374,6 +375,7 @@ impl Conversation<'_> {
             .action(user, format_args!("publishes in {CHANNEL}: {text}"))?;
         self.call(user, |chat| {
             chat.publish_message(CHANNEL, text, &PublishOptions::new())
+                .map(drop)
         })
     }
 
@@ -388,6 +390,7 @@ impl Conversation<'_> {
             .action(from, format_args!("sends to {}: {text}", to.name()))?;
         self.call(from, |chat| {
             chat.send_private_message(to.name(), text, options)
+                .map(drop)
         })
     }
 

@@ -92,6 +92,36 @@ pub(crate) fn event(event: &Event) -> Json {
         Event::BadMessage(bad) => {
             json!({"error": decode_error(&bad.error), "bytes": value_to_json(&Value::Bytes(bad.bytes.clone()))})
         }
+        Event::Gap {
+            channel,
+            after,
+            missing,
+            verified,
+            new_life,
+        } => json!({
+            "channel": **channel,
+            "after": after,
+            "missing": missing,
+            "verified": verified,
+            "new_life": new_life,
+        }),
+        Event::ReconnectScheduled { attempt, after } => {
+            json!({"attempt": attempt, "after_ms": after.as_millis() as u64})
+        }
+        Event::Restored { channels, failed } => {
+            json!({"channels": channels, "failed": failed.iter().map(outcome).collect::<Vec<_>>()})
+        }
+        Event::ReconnectGaveUp { cause } => json!({"cause": disconnect_cause(cause)}),
+        Event::CredentialsNeeded => json!({}),
+        Event::MessageSent { token, id } => json!({"token": token.number(), "id": id}),
+        Event::MessageRefused {
+            token,
+            error,
+            guess,
+        } => {
+            json!({"token": token.number(), "error": error.to_string(), "code": error.code, "guess": guess})
+        }
+        Event::MessageUnconfirmed { token } => json!({"token": token.number()}),
         // `Event` may grow. This program knows all events of the library that it is built with.
         other => json!({"debug": format!("{other:?}")}),
     };
@@ -138,6 +168,11 @@ pub(crate) fn stats(session: &Session) -> Json {
         "unkept_channels": stats.unkept_channels,
         "forgotten_conversations": stats.forgotten_conversations,
         "surplus_bytes": stats.surplus_bytes,
+        "reconnect_attempts": stats.reconnect_attempts,
+        "restores": stats.restores,
+        "gaps": stats.gaps,
+        "missing_messages": stats.missing_messages,
+        "queued_bytes": stats.queued_bytes,
         "round_trip_ms": stats.round_trip.map(|it| it.as_millis() as u64),
         "round_trip_variance_ms": stats.round_trip_variance.map(|it| it.as_millis() as u64),
         "buffered_bytes": stats.buffered_bytes,

@@ -204,12 +204,18 @@ impl Run {
                 channel,
                 content,
                 options,
-            } => chat.publish_message(&channel, &content, &options).into(),
+            } => chat
+                .publish_message(&channel, &content, &options)
+                .map(drop)
+                .into(),
             Command::Private {
                 user,
                 content,
                 options,
-            } => chat.send_private_message(&user, &content, &options).into(),
+            } => chat
+                .send_private_message(&user, &content, &options)
+                .map(drop)
+                .into(),
             Command::Status { status, message } => {
                 let message = match &message {
                     Message::Set(content) => StatusMessage::SetValue(content),

@@ -1,0 +1,5 @@
+//! Sessions that come back by themselves. Spec: chat.md 10.
+
+mod options;
+
+pub use options::Restore;
