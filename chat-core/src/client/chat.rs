@@ -9,6 +9,7 @@ use crate::config::ChatConfig;
 use crate::error::RequestError;
 use crate::event::{MessageToken, RequestId};
 use crate::operation::names::check_names;
+use crate::operation::pending::RequestKind;
 use crate::operation::{
     friends, private, properties, publish, raw, status, subscribe, unsubscribe,
 };
@@ -75,7 +76,9 @@ impl ChatClient {
             );
         }
         let (id, timer) = (self.pending.next_id(), self.request_timer());
-        self.pending.subscribe.push(id, channels, timer);
+        self.pending
+            .subscribe
+            .push(id, RequestKind::Application, channels, timer);
         Ok(id)
     }
 
@@ -107,7 +110,9 @@ impl ChatClient {
             space
         })?;
         let (id, timer) = (self.pending.next_id(), self.request_timer());
-        self.pending.unsubscribe.push(id, channels, timer);
+        self.pending
+            .unsubscribe
+            .push(id, RequestKind::Application, channels, timer);
         Ok(id)
     }
 

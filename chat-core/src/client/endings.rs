@@ -13,6 +13,7 @@ use super::retired::Finished;
 use crate::error::{RegionsError, RequestError};
 use crate::event::Event;
 use crate::link::{LinkCommand, LinkId};
+use crate::operation::pending::RequestKind;
 use crate::state::{CauseKind, DisconnectCause, PeerErrorCode, State, Step};
 use crate::timers::Timer;
 use alloc::boxed::Box;
@@ -157,11 +158,15 @@ impl ChatClient {
             self.events
                 .push(Event::RegionsResult(Err(RegionsError::ConnectionLost)));
         }
-        for outcomes in self.pending.subscribe.fail_all() {
-            self.events.push(Event::SubscribeResult(outcomes));
+        for ended in self.pending.subscribe.fail_all() {
+            if ended.kind == RequestKind::Application {
+                self.events.push(Event::SubscribeResult(ended.failed));
+            }
         }
-        for outcomes in self.pending.unsubscribe.fail_all() {
-            self.events.push(Event::UnsubscribeResult(outcomes));
+        for ended in self.pending.unsubscribe.fail_all() {
+            if ended.kind == RequestKind::Application {
+                self.events.push(Event::UnsubscribeResult(ended.failed));
+            }
         }
     }
 

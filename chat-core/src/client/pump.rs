@@ -6,6 +6,7 @@ use crate::error::RegionsError;
 use crate::event::{BadMessage, Event};
 use crate::incoming::{Action, Incoming};
 use crate::link::{LinkCommand, LinkId, LinkInput};
+use crate::operation::pending::RequestKind;
 use crate::state::CauseKind;
 use crate::timers::earlier;
 use alloc::boxed::Box;
@@ -365,11 +366,15 @@ impl ChatClient {
             self.events
                 .push(Event::RegionsResult(Err(RegionsError::TimedOut)));
         }
-        while let Some(outcomes) = self.pending.subscribe.time_out(now) {
-            self.events.push(Event::SubscribeResult(outcomes));
+        while let Some(ended) = self.pending.subscribe.time_out(now) {
+            if ended.kind == RequestKind::Application {
+                self.events.push(Event::SubscribeResult(ended.failed));
+            }
         }
-        while let Some(outcomes) = self.pending.unsubscribe.time_out(now) {
-            self.events.push(Event::UnsubscribeResult(outcomes));
+        while let Some(ended) = self.pending.unsubscribe.time_out(now) {
+            if ended.kind == RequestKind::Application {
+                self.events.push(Event::UnsubscribeResult(ended.failed));
+            }
         }
         if let Some(step) = self.login.overdue(now) {
             self.on_deadline(step);

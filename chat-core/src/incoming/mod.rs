@@ -16,7 +16,7 @@ use crate::event_queue::EventQueue;
 use crate::messages::MessagesBuilder;
 use crate::model::Model;
 use crate::operation::authenticate::Login;
-use crate::operation::pending::PendingRequests;
+use crate::operation::pending::{PendingRequests, RequestKind};
 use crate::operation::{authenticate, regions};
 use crate::state::{Server, State};
 use crate::stats::Stats;
@@ -210,15 +210,17 @@ impl Incoming<'_> {
             operation::UNSUBSCRIBE => Some(&mut self.pending.unsubscribe),
             _ => None,
         };
-        if let Some(pending) = pending {
-            let failed =
-                pending.on_response(return_code, || server_error(code, return_code, message));
-            if !failed.is_empty() {
-                self.events.push(match code {
-                    operation::SUBSCRIBE => Event::SubscribeResult(failed),
-                    _ => Event::UnsubscribeResult(failed),
-                });
-            }
+        let ended = pending.and_then(|pending| {
+            pending.on_response(return_code, || server_error(code, return_code, message))
+        });
+        match ended {
+            // The application did not make the request, so its response is not for it either.
+            Some(ended) if ended.kind != RequestKind::Application => return,
+            Some(ended) if !ended.failed.is_empty() => self.events.push(match code {
+                operation::SUBSCRIBE => Event::SubscribeResult(ended.failed),
+                _ => Event::UnsubscribeResult(ended.failed),
+            }),
+            Some(_) | None => {}
         }
         let parameters = Some(parameters)
             .filter(|parameters| !parameters.is_empty())

@@ -4,8 +4,8 @@
 use super::Incoming;
 use super::values::{bools, missing, names as names_of, pairs, text};
 use crate::codes::parameter;
-use crate::event::{ChannelOutcome, Event, Outcome, RequestId, SubscriberChange};
-use crate::operation::pending::ChannelRequests;
+use crate::event::{ChannelOutcome, Event, Outcome, SubscriberChange};
+use crate::operation::pending::{ChannelRequests, RequestKind, Settled};
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -33,21 +33,27 @@ impl Incoming<'_> {
         let names = borrowed(&all);
         let mut repeats = Repeats::default();
         let mut outcomes = Vec::with_capacity(names.len());
+        let mut has_accepted = false;
         for (index, (channel, name)) in shared(&names).zip(&names).enumerate() {
             if repeats.take(name) {
                 continue;
             }
-            let request = repeats.settle(&mut self.pending.subscribe, name);
+            let settled = repeats.settle(&mut self.pending.subscribe, name);
             // A missing result is a refusal. Spec: chat.md 4.4.
             let accepted = results.get(index).copied().unwrap_or(false);
             // A name that is not what the server sent would be a channel that nobody can use.
             let is_whole = matches!(all.get(index), Some(Cow::Borrowed(_)));
-            if accepted && is_whole && !self.model.on_subscribed(&channel, request.is_some()) {
+            if accepted && is_whole && !self.model.on_subscribed(&channel, settled.is_some()) {
                 self.stats.unkept_channels += 1;
                 self.config.log(
                     log::Level::Warn,
                     format_args!("too many unsolicited channels: one is not kept"),
                 );
+            }
+            has_accepted |= accepted;
+            // The application asked for nothing here, so nothing is reported.
+            if settled.is_some_and(|settled| settled.kind != RequestKind::Application) {
+                continue;
             }
             let outcome = if accepted {
                 Outcome::Done
@@ -57,20 +63,11 @@ impl Incoming<'_> {
             outcomes.push(ChannelOutcome {
                 channel,
                 outcome,
-                request,
+                request: settled.map(|settled| settled.id),
             });
         }
         // Properties and subscribers are only defined for a single channel. Spec: chat.md 4.4.
-        if let (
-            [name],
-            [
-                ChannelOutcome {
-                    outcome: Outcome::Done,
-                    ..
-                },
-            ],
-        ) = (names.as_slice(), outcomes.as_slice())
-        {
+        if let ([name], true) = (names.as_slice(), has_accepted) {
             let subscribers = borrowed(subscribers.as_deref().unwrap_or_default());
             let complete = self.model.set_presence(
                 name,
@@ -81,7 +78,9 @@ impl Incoming<'_> {
             );
             self.note_dropped_presence(complete);
         }
-        self.events.push(Event::SubscribeResult(outcomes));
+        if !outcomes.is_empty() || names.is_empty() {
+            self.events.push(Event::SubscribeResult(outcomes));
+        }
         Ok(())
     }
 
@@ -101,15 +100,20 @@ impl Incoming<'_> {
             if repeats.take(name) {
                 continue;
             }
-            let request = repeats.settle(&mut self.pending.unsubscribe, name);
+            let settled = repeats.settle(&mut self.pending.unsubscribe, name);
             self.model.on_unsubscribed(&channel);
+            if settled.is_some_and(|settled| settled.kind != RequestKind::Application) {
+                continue;
+            }
             outcomes.push(ChannelOutcome {
                 channel,
                 outcome: Outcome::Done,
-                request,
+                request: settled.map(|settled| settled.id),
             });
         }
-        self.events.push(Event::UnsubscribeResult(outcomes));
+        if !outcomes.is_empty() || names.is_empty() {
+            self.events.push(Event::UnsubscribeResult(outcomes));
+        }
         Ok(())
     }
 
@@ -179,13 +183,13 @@ impl Incoming<'_> {
 struct Repeats<'n>(Vec<(&'n str, usize)>);
 
 impl<'n> Repeats<'n> {
-    /// Settles the request that waits for the name. Returns its id, or `None` if no request waits.
-    fn settle(&mut self, pending: &mut ChannelRequests, name: &'n str) -> Option<RequestId> {
-        let (request, repeats) = pending.settle(name)?;
-        if repeats > 0 {
-            self.0.push((name, repeats));
+    /// Settles the request that waits for the name. Returns `None` if no request waits.
+    fn settle(&mut self, pending: &mut ChannelRequests, name: &'n str) -> Option<Settled> {
+        let settled = pending.settle(name)?;
+        if settled.repeats > 0 {
+            self.0.push((name, settled.repeats));
         }
-        Some(request)
+        Some(settled)
     }
 
     /// Takes one repetition of the name. Returns whether there was one.

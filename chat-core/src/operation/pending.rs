@@ -19,6 +19,38 @@ const MAX_UNANSWERED: usize = 64;
 /// The requests for which empty tables keep memory.
 const KEPT_REQUESTS: usize = 64;
 
+/// The part of the client that made a request. Only the application gets the outcomes of its own
+/// requests as events; the others are settled in the same way, because servers answer them in one
+/// order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RequestKind {
+    Application,
+    /// The client asks for missing messages. Spec: chat.md 4.1.
+    #[cfg_attr(not(test), expect(dead_code, reason = "used by client/questions.rs"))]
+    Question,
+    /// The client subscribes again after a login.
+    #[expect(dead_code, reason = "used by restore/plan.rs")]
+    Restore,
+}
+
+/// A request that has a name less to wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Settled {
+    pub(crate) id: RequestId,
+    pub(crate) kind: RequestKind,
+    /// How often the request repeats the name.
+    pub(crate) repeats: usize,
+}
+
+/// A request that got its response, its timeout, or the end of its connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Ended {
+    pub(crate) kind: RequestKind,
+    /// The outcomes of the names that it waited for and that failed: none if the response accepts
+    /// the request.
+    pub(crate) failed: Vec<ChannelOutcome>,
+}
+
 /// All pending requests of a client.
 #[derive(Debug)]
 pub(crate) struct PendingRequests {
@@ -133,6 +165,9 @@ impl RegionsRequests {
 #[derive(Debug)]
 pub(crate) struct ChannelRequests {
     requests: HashMap<RequestId, Request, IdHasher>,
+    /// How many of them the application made. The limit is for these: the client's own requests are
+    /// few, and must not make a call of the application fail.
+    of_application: usize,
     /// For each name the requests that wait for it, oldest first, the name's index in them, and how
     /// often it is repeated in them.
     waiting: NameMap<VecDeque<(RequestId, usize, usize)>>,
@@ -146,6 +181,7 @@ pub(crate) struct ChannelRequests {
 
 #[derive(Debug)]
 struct Request {
+    kind: RequestKind,
     /// Distinct names in the order of the call; `None` once settled.
     names: Vec<Option<Text>>,
     /// How many of the names are not settled.
@@ -237,6 +273,7 @@ impl ChannelRequests {
     fn new(keys: HashKeys) -> Self {
         Self {
             requests: HashMap::with_hasher(IdHasher::default()),
+            of_application: 0,
             waiting: NameMap::with_hasher(keys),
             unanswered: Queue::default(),
             answered: Queue::default(),
@@ -256,9 +293,9 @@ impl ChannelRequests {
     }
 
     /// # Errors
-    /// [`RequestError::QueueFull`] if no further request may be sent.
+    /// [`RequestError::QueueFull`] if the application may send no further request.
     pub(crate) fn check_space(&self) -> Result<(), RequestError> {
-        if self.requests.len() < MAX_PENDING {
+        if self.of_application < MAX_PENDING {
             Ok(())
         } else {
             Err(RequestError::QueueFull)
@@ -274,6 +311,7 @@ impl ChannelRequests {
     pub(crate) fn push(
         &mut self,
         id: RequestId,
+        kind: RequestKind,
         names: impl IntoIterator<Item: AsRef<str>>,
         timer: Timer,
     ) {
@@ -300,6 +338,7 @@ impl ChannelRequests {
         let replaced = self.requests.insert(
             id,
             Request {
+                kind,
                 unsettled: distinct.len(),
                 names: distinct,
                 answered: false,
@@ -307,12 +346,12 @@ impl ChannelRequests {
             },
         );
         debug_assert!(replaced.is_none(), "ids are not used again");
+        self.of_application += usize::from(kind == RequestKind::Application);
         self.unanswered.push(id);
     }
 
-    /// Settles the oldest request that waits for the name. Returns its id and how often it repeats
-    /// the name, or `None` if no request waits for the name.
-    pub(crate) fn settle(&mut self, name: &str) -> Option<(RequestId, usize)> {
+    /// Settles the oldest request that waits for the name, if there is one.
+    pub(crate) fn settle(&mut self, name: &str) -> Option<Settled> {
         let waiting = self.waiting.get_mut(name)?;
         let (id, index, repeats) = waiting.pop_front()?;
         if waiting.is_empty() {
@@ -332,21 +371,21 @@ impl ChannelRequests {
             "a settled request has no names that wait"
         );
         request.unsettled -= 1;
+        let kind = request.kind;
         if request.unsettled == 0 {
             self.on_settled(id);
         }
-        Some((id, repeats))
+        Some(Settled { id, kind, repeats })
     }
 
     /// Handles a response. Responses come in request order: code 0 marks the oldest request without
     /// a response, another code fails the oldest request that is neither answered nor settled.
-    /// Returns the outcomes of the request that failed.
+    /// Returns the request that the response belongs to, if there is one.
     pub(crate) fn on_response(
         &mut self,
         code: i16,
         error: impl FnOnce() -> ServerError,
-    ) -> Vec<ChannelOutcome> {
-        let mut failed = Vec::new();
+    ) -> Option<Ended> {
         let (open, settled) = (self.unanswered.oldest(), self.settled.front().copied());
         // A settled request was accepted, so a refusal cannot be its response.
         let addressed = if code == 0 {
@@ -354,27 +393,29 @@ impl ChannelRequests {
         } else {
             open
         };
-        let Some(id) = addressed else {
-            return failed;
+        let id = addressed?;
+        let Some(request) = self.requests.get_mut(&id) else {
+            debug_assert!(false, "a queue holds pending requests");
+            return None;
+        };
+        let mut ended = Ended {
+            kind: request.kind,
+            failed: Vec::new(),
         };
         if Some(id) == settled {
             self.settled.pop_front();
-            self.requests.remove(&id);
+            self.forget(id);
             self.release_memory();
-            return failed;
+            return Some(ended);
         }
-        let Some(request) = self.requests.get_mut(&id) else {
-            debug_assert!(false, "a queue holds pending requests");
-            return failed;
-        };
         request.answered = true;
         self.answered.push(id);
         self.leave_unanswered();
         if code != 0 {
             let error = Box::new(error());
-            self.fail(id, || Outcome::Failed(error.clone()), &mut failed);
+            self.fail(id, || Outcome::Failed(error.clone()), &mut ended.failed);
         }
-        failed
+        Some(ended)
     }
 
     /// Settles every unsettled name of a request with this outcome.
@@ -409,6 +450,14 @@ impl ChannelRequests {
         self.on_settled(id);
     }
 
+    fn forget(&mut self, id: RequestId) {
+        let Some(request) = self.requests.remove(&id) else {
+            debug_assert!(false, "a request is forgotten once");
+            return;
+        };
+        self.of_application -= usize::from(request.kind == RequestKind::Application);
+    }
+
     /// Releases the tables of many requests once none is left.
     fn release_memory(&mut self) {
         if self.requests.is_empty() && self.requests.capacity() > KEPT_REQUESTS {
@@ -425,7 +474,7 @@ impl ChannelRequests {
         };
         debug_assert_eq!(request.unsettled, 0, "the last name was settled before");
         if request.answered {
-            self.requests.remove(&id);
+            self.forget(id);
             let requests = &self.requests;
             self.answered.leave(|id| requests.contains_key(&id));
             self.release_memory();
@@ -439,7 +488,7 @@ impl ChannelRequests {
         if self.settled.len() > MAX_UNANSWERED
             && let Some(oldest) = self.settled.pop_front()
         {
-            self.requests.remove(&oldest);
+            self.forget(oldest);
         }
         debug_assert!(
             self.settled.len() <= MAX_UNANSWERED,
@@ -456,20 +505,22 @@ impl ChannelRequests {
         });
     }
 
-    /// Fails the oldest unsettled request if its deadline has passed, and returns its outcomes.
-    pub(crate) fn time_out(&mut self, now: Timestamp) -> Option<Vec<ChannelOutcome>> {
+    /// Fails the oldest unsettled request if its deadline has passed, and returns it.
+    pub(crate) fn time_out(&mut self, now: Timestamp) -> Option<Ended> {
         let (id, request) = self.oldest_unsettled()?;
         if !request.timer.is_due(now) {
             return None;
         }
-        let mut failed = Vec::new();
-        self.fail(id, || Outcome::TimedOut, &mut failed);
-        Some(failed)
+        let mut ended = Ended {
+            kind: request.kind,
+            failed: Vec::new(),
+        };
+        self.fail(id, || Outcome::TimedOut, &mut ended.failed);
+        Some(ended)
     }
 
-    /// Forgets all requests because the connection ended. Returns the outcomes of each unsettled
-    /// request.
-    pub(crate) fn fail_all(&mut self) -> impl Iterator<Item = Vec<ChannelOutcome>> {
+    /// Forgets all requests because the connection ended. Returns each unsettled request.
+    pub(crate) fn fail_all(&mut self) -> impl Iterator<Item = Ended> {
         // New tables rather than cleared ones: those of thousands of requests are large.
         let keys = *self.waiting.hasher();
         let requests = core::mem::replace(self, Self::new(keys)).requests;
@@ -484,7 +535,10 @@ impl ChannelRequests {
                 outcome: Outcome::ConnectionLost,
                 request: Some(id),
             };
-            request.names.into_iter().flatten().map(lost).collect()
+            Ended {
+                kind: request.kind,
+                failed: request.names.into_iter().flatten().map(lost).collect(),
+            }
         })
     }
 

@@ -1,6 +1,8 @@
-use super::{ChannelRequests, MAX_UNANSWERED, Queue, RequestId, Timer};
+use super::{
+    ChannelRequests, Ended, MAX_PENDING, MAX_UNANSWERED, Queue, Request, RequestId, RequestKind,
+    Timer,
+};
 use crate::error::ServerError;
-use crate::event::ChannelOutcome;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use photon_proto::{HashKeys, Random, Text, Timestamp};
@@ -61,9 +63,9 @@ impl Searched {
     }
 }
 
-fn names(outcomes: &[ChannelOutcome]) -> Vec<String> {
-    let names = outcomes.iter().map(|outcome| outcome.channel.to_string());
-    names.collect()
+fn names(ended: Option<Ended>) -> Vec<String> {
+    let failed = ended.map(|ended| ended.failed).unwrap_or_default();
+    failed.iter().map(|one| one.channel.to_string()).collect()
 }
 
 /// The same random calls, for the queues and for the search.
@@ -85,7 +87,8 @@ fn sound10_requests_in_queues_settle_like_requests_that_are_searched() {
                     for _ in 0..=draw(3) {
                         called.push(draw(name_count).to_string());
                     }
-                    requests.push(id, &called, Timer::Armed { after_ms: 50 });
+                    let kind = [RequestKind::Application, RequestKind::Question][draw(2) as usize];
+                    requests.push(id, kind, &called, Timer::Armed { after_ms: 50 });
                     called.sort();
                     called.dedup();
                     searched.0.push(One {
@@ -98,7 +101,7 @@ fn sound10_requests_in_queues_settle_like_requests_that_are_searched() {
                 }
                 3 | 4 => {
                     let name = draw(name_count).to_string();
-                    let settled = requests.settle(&name).map(|(id, _)| id);
+                    let settled = requests.settle(&name).map(|settled| settled.id);
                     assert_eq!(settled, searched.settle(&name));
                 }
                 5 | 6 => {
@@ -108,18 +111,21 @@ fn sound10_requests_in_queues_settle_like_requests_that_are_searched() {
                         code,
                         message: Text::EMPTY,
                     };
-                    let mut failed = names(&requests.on_response(code, error));
+                    let mut failed = names(requests.on_response(code, error));
                     failed.sort();
                     assert_eq!(failed, searched.on_response(code));
                 }
                 _ => {
                     now = now.plus_millis(u64::from(draw(40)));
-                    let mut failed = names(&requests.time_out(now).unwrap_or_default());
+                    let mut failed = names(requests.time_out(now));
                     failed.sort();
                     assert_eq!(failed, searched.time_out(now));
                 }
             }
             assert_eq!(requests.len(), searched.0.len());
+            let of_application = |request: &&Request| request.kind == RequestKind::Application;
+            let count = requests.requests.values().filter(of_application).count();
+            assert_eq!(requests.of_application, count);
             let due = searched.0.iter().find(|one| !one.names.is_empty());
             assert_eq!(requests.deadline(now), due.map(|one| one.due));
             for queue in [&requests.unanswered, &requests.answered] {
@@ -130,4 +136,28 @@ fn sound10_requests_in_queues_settle_like_requests_that_are_searched() {
         assert_eq!(requests.fail_all().count(), left.count());
         assert_eq!((requests.len(), requests.counters()), (0, [0, 0]));
     }
+}
+
+#[test]
+fn requests_of_the_client_itself_take_no_space_of_the_application() {
+    let mut requests = ChannelRequests::new(HashKeys::new(&mut Random::new([0; 32])));
+    for id in 1..=MAX_PENDING as u64 + 1 {
+        assert!(requests.check_space().is_ok());
+        requests.push(RequestId(id), RequestKind::Question, ["a"], Timer::Off);
+    }
+    let first_own = MAX_PENDING as u64 + 2;
+    for id in first_own..first_own + MAX_PENDING as u64 {
+        assert!(requests.check_space().is_ok());
+        requests.push(RequestId(id), RequestKind::Application, ["a"], Timer::Off);
+    }
+    assert!(requests.check_space().is_err());
+    let kinds: Vec<_> =
+        core::iter::from_fn(|| requests.settle("a").map(|settled| settled.kind)).collect();
+    assert_eq!(kinds.len(), 2 * MAX_PENDING + 1);
+    assert!(
+        kinds[..=MAX_PENDING]
+            .iter()
+            .all(|kind| *kind == RequestKind::Question)
+    );
+    assert!(requests.check_space().is_ok());
 }
