@@ -53,6 +53,7 @@ pub struct SubscribeOptions {
     pub(crate) last_ids: Option<Vec<i32>>,
     pub(crate) publish_subscribers: bool,
     pub(crate) max_subscribers: i32,
+    pub(crate) or_plain: bool,
 }
 
 impl SubscribeOptions {
@@ -105,6 +106,16 @@ impl SubscribeOptions {
     #[must_use]
     pub fn max_subscribers(mut self, subscribers: i32) -> Self {
         self.max_subscribers = subscribers;
+        self
+    }
+
+    /// Subscribes once more without the creation options if the server refuses them. The request then
+    /// has the outcome of the second attempt. Needs
+    /// [`ChatConfig::restore`](crate::ChatConfig::restore); without it, it has no effect. Spec:
+    /// chat.md 10 (R12).
+    #[must_use]
+    pub fn or_plain(mut self) -> Self {
+        self.or_plain = true;
         self
     }
 }

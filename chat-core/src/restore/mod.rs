@@ -6,5 +6,9 @@ mod deferred;
 mod options;
 #[allow(dead_code, reason = "not wired yet")]
 mod ordered;
+#[allow(dead_code, reason = "not wired yet")]
+mod outbox;
+#[allow(dead_code, reason = "not wired yet")]
+mod wanted;
 
 pub use options::Restore;
