@@ -9,6 +9,8 @@ mod ordered;
 #[allow(dead_code, reason = "not wired yet")]
 mod outbox;
 #[allow(dead_code, reason = "not wired yet")]
+mod plan;
+#[allow(dead_code, reason = "not wired yet")]
 mod wanted;
 
 pub use options::Restore;

@@ -1,0 +1,671 @@
+//! [`Plan`]: the requests that restore the wanted state on a new connection. Spec: chat.md 10 (R1).
+//!
+//! ```text
+//!          login              all sent        all asked         sent
+//!  (idle) ──────> Leave ──────> Channels ──────> Friends ──────> Status ──────> Outcomes ─> Finished
+//!                                │     ^                                            │
+//!                                └─────┘ a batch has all its outcomes               └> Restored
+//! ```
+//!
+//! Channels are asked for in batches, because one request for ten thousand of them would bring all
+//! their histories at once. The next batch begins when each channel of the present one has its outcome.
+//!
+//! A connection that ends meanwhile may have ended because of what the client asked for: a history over
+//! the message limit ends every connection that asks for it. So the batches become smaller, and at last
+//! the history of the channel in question.
+
+use super::ordered::OrderedNames;
+use super::wanted::{Progress, Wanted, WantedChannel};
+use crate::event::{ChannelOutcome, Outcome};
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use photon_proto::{Text, Timestamp};
+
+/// Servers keep this many messages of a channel. Spec: chat.md 3.1.
+const MAX_HISTORY: i32 = 100;
+/// How long a batch waits for its outcomes, in milliseconds.
+const OUTCOME_TIMEOUT_MS: u64 = 15_000;
+/// After this many connections without one more channel restored, the client gives up.
+const MAX_FUTILE: u32 = 5;
+/// The friends in one request: the number that the vendor documents. Spec: chat.md 3.7.
+const FRIENDS_AT_A_TIME: usize = 512;
+/// The channels in one unsubscribe.
+const LEAVING_AT_A_TIME: usize = 512;
+
+/// The requests of one connection, and what earlier ones taught.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    /// As configured.
+    max_at_a_time: usize,
+    /// How long after its last outcome a restored connection may still end because of a history.
+    waiting_ms: u64,
+    restores_status: bool,
+    at_a_time: usize,
+    /// Channels that were asked for alone, or one after the other, when the connection ended, and the
+    /// longest history to ask for in them.
+    suspects: Vec<Text>,
+    suspect_history: i32,
+    /// The connections since the last progress.
+    futile: u32,
+    /// The most channels that one connection of this outage has survived.
+    best: usize,
+    run: Option<Run>,
+}
+
+/// The present connection.
+#[derive(Debug)]
+struct Run {
+    connection: u32,
+    step: Step,
+    /// The next place of the present step in its list, and the end of that list: what comes later is
+    /// sent by the calls of the application.
+    next: usize,
+    end: usize,
+    /// Where the batches begin, and how many channels they have.
+    previous: Batch,
+    current: Batch,
+    /// The names in one request, fewer if a request was too long.
+    names_at_a_time: usize,
+    /// Channels to be asked for again without creation options.
+    retries: VecDeque<Text>,
+    /// The channels without an outcome.
+    open: usize,
+    /// When the open ones have timed out.
+    deadline: Option<Timestamp>,
+    /// The channels of batches that were certainly no reason for an end.
+    survived: usize,
+    restored: usize,
+    failed: Vec<ChannelOutcome>,
+    /// Whether anything was to restore.
+    has_work: bool,
+    last_outcome: Option<Timestamp>,
+}
+
+#[derive(Debug, Default)]
+struct Batch {
+    start: usize,
+    channels: usize,
+    first: Option<Text>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Leave,
+    Channels,
+    FormerFriends,
+    Friends,
+    Status,
+    Outcomes,
+    Finished,
+}
+
+/// A request to send. It counts once [`Plan::on_sent`] confirms it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Request {
+    Unsubscribe(Vec<Text>),
+    Subscribe(Subscription),
+    RemoveFriends(Vec<Text>),
+    AddFriends(Vec<Text>),
+    Status,
+}
+
+/// One subscribe request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Subscription {
+    pub(crate) names: Vec<Text>,
+    /// The channels are new: the application's own options apply. Otherwise the client asks for all
+    /// messages after those that it has.
+    pub(crate) is_new: bool,
+    /// The longest history to ask for.
+    pub(crate) max_history: i32,
+}
+
+/// What comes after a connection has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AfterLoss {
+    TryAgain,
+    /// Connecting again would end in the same way.
+    GiveUp,
+}
+
+/// The end of a restore.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Finished {
+    pub(crate) channels: usize,
+    pub(crate) failed: Vec<ChannelOutcome>,
+}
+
+impl Plan {
+    pub(crate) fn new(at_a_time: usize, waiting_ms: u64, restores_status: bool) -> Self {
+        debug_assert!(at_a_time > 0, "the options have at least 1");
+        Self {
+            max_at_a_time: at_a_time,
+            waiting_ms,
+            restores_status,
+            at_a_time,
+            suspects: Vec::new(),
+            suspect_history: MAX_HISTORY,
+            futile: 0,
+            best: 0,
+            run: None,
+        }
+    }
+
+    /// Begins after a login. `connection` is a number that no connection had before.
+    pub(crate) fn begin(&mut self, connection: u32, wanted: &mut Wanted) {
+        debug_assert!(self.run.is_none(), "the connection before has ended");
+        wanted.compact();
+        self.run = Some(Run {
+            connection,
+            step: Step::Leave,
+            next: 0,
+            end: wanted.leaving.end(),
+            previous: Batch::default(),
+            current: Batch::default(),
+            names_at_a_time: usize::MAX,
+            retries: VecDeque::new(),
+            open: 0,
+            deadline: None,
+            survived: 0,
+            restored: 0,
+            failed: Vec::new(),
+            has_work: false,
+            last_outcome: None,
+        });
+    }
+
+    /// Whether places must stay as they are.
+    pub(crate) fn is_running(&self) -> bool {
+        self.run
+            .as_ref()
+            .is_some_and(|run| run.step != Step::Finished)
+    }
+
+    /// How many channels have no outcome yet.
+    pub(crate) fn open(&self) -> usize {
+        self.run.as_ref().map_or(0, |run| run.open)
+    }
+
+    /// Returns the next request. `None`: outcomes are awaited, or everything is done.
+    /// `is_special` is whether a channel has subscribers or properties, which only an event for it
+    /// alone brings.
+    pub(crate) fn next(
+        &mut self,
+        wanted: &mut Wanted,
+        is_special: impl Fn(&str) -> bool,
+    ) -> Option<Request> {
+        let (suspects, suspect_history) = (&self.suspects, self.suspect_history);
+        let run = self.run.as_mut()?;
+        loop {
+            match run.step {
+                Step::Leave => {
+                    let connection = run.connection;
+                    let names = run.names(&wanted.leaving, LEAVING_AT_A_TIME, |sent_on| {
+                        *sent_on != connection
+                    });
+                    if !names.is_empty() {
+                        return Some(Request::Unsubscribe(names));
+                    }
+                    run.enter(Step::Channels, wanted.channels.end());
+                }
+                Step::Channels => {
+                    if let Some(name) = run.retries.front() {
+                        return Some(Request::Subscribe(Subscription {
+                            names: Vec::from([name.clone()]),
+                            is_new: true,
+                            max_history: MAX_HISTORY,
+                        }));
+                    }
+                    run.skip_settled(wanted);
+                    if run.next >= run.end {
+                        run.enter(Step::FormerFriends, wanted.former_friends.end());
+                        continue;
+                    }
+                    if run.current.channels >= self.at_a_time {
+                        if run.open > 0 {
+                            return None;
+                        }
+                        run.begin_batch();
+                    }
+                    let space = self.at_a_time - run.current.channels;
+                    let max_history = |name: &Text| {
+                        if suspects.contains(name) {
+                            suspect_history
+                        } else {
+                            MAX_HISTORY
+                        }
+                    };
+                    return run.subscription(wanted, space, is_special, max_history);
+                }
+                Step::FormerFriends => {
+                    let names = run.names(&wanted.former_friends, FRIENDS_AT_A_TIME, |()| true);
+                    if !names.is_empty() {
+                        return Some(Request::RemoveFriends(names));
+                    }
+                    run.enter(Step::Friends, wanted.friends.end());
+                }
+                Step::Friends => {
+                    let names = run.names(&wanted.friends, FRIENDS_AT_A_TIME, |()| true);
+                    if !names.is_empty() {
+                        return Some(Request::AddFriends(names));
+                    }
+                    run.enter(Step::Status, 0);
+                }
+                Step::Status => {
+                    if wanted.status.is_some() && (self.restores_status || wanted.status_is_unsent)
+                    {
+                        return Some(Request::Status);
+                    }
+                    run.enter(Step::Outcomes, 0);
+                }
+                Step::Outcomes => {
+                    let name = run.retries.front()?;
+                    return Some(Request::Subscribe(Subscription {
+                        names: Vec::from([name.clone()]),
+                        is_new: true,
+                        max_history: MAX_HISTORY,
+                    }));
+                }
+                Step::Finished => return None,
+            }
+        }
+    }
+
+    /// Notes that the request which [`Plan::next`] returned last was sent.
+    pub(crate) fn on_sent(&mut self, now: Timestamp, request: &Request, wanted: &mut Wanted) {
+        let Some(run) = &mut self.run else {
+            debug_assert!(false, "requests are sent on a connection");
+            return;
+        };
+        // A restore has ended by the time that a retry alone is sent after it.
+        run.has_work |= run.retries.is_empty();
+        match request {
+            Request::Unsubscribe(names) => {
+                for name in names {
+                    if let Some(sent_on) = wanted.leaving.get_mut(name) {
+                        *sent_on = run.connection;
+                    }
+                }
+                run.advance(&wanted.leaving, names);
+            }
+            Request::Subscribe(subscription) => {
+                for name in &subscription.names {
+                    run.on_asked(now, wanted, name);
+                }
+            }
+            Request::RemoveFriends(names) => {
+                run.advance(&wanted.former_friends, names);
+                // Repeated once. Places stay: only a login compacts.
+                for name in names {
+                    wanted.former_friends.remove(name);
+                }
+            }
+            Request::AddFriends(names) => run.advance(&wanted.friends, names),
+            Request::Status => {
+                wanted.status_is_unsent = false;
+                run.enter(Step::Outcomes, 0);
+            }
+        }
+    }
+
+    /// Notes that the request which [`Plan::next`] returned last is too long to be sent: the next
+    /// one has fewer names. A channel that is too long on its own counts as refused.
+    pub(crate) fn on_too_long(&mut self, now: Timestamp, request: &Request, wanted: &mut Wanted) {
+        let Some(run) = &mut self.run else {
+            debug_assert!(false, "requests are sent on a connection");
+            return;
+        };
+        let names = match request {
+            Request::Unsubscribe(names)
+            | Request::RemoveFriends(names)
+            | Request::AddFriends(names) => names,
+            Request::Subscribe(subscription) => &subscription.names,
+            Request::Status => return self.on_sent(now, request, wanted),
+        };
+        if names.len() > 1 {
+            run.names_at_a_time = names.len() / 2;
+            return;
+        }
+        self.on_sent(now, request, wanted);
+        if let (Request::Subscribe(_), Some(name)) = (request, names.first()) {
+            self.on_outcome(now, name, Outcome::Refused, wanted);
+        }
+    }
+
+    /// Takes the outcome of a channel. Returns whether the plan waited for it; otherwise it is the
+    /// outcome of a request of the application, or unsolicited.
+    pub(crate) fn on_outcome(
+        &mut self,
+        now: Timestamp,
+        name: &Text,
+        outcome: Outcome,
+        wanted: &mut Wanted,
+    ) -> bool {
+        let (Some(run), Some(channel)) = (&mut self.run, wanted.channels.get_mut(name)) else {
+            return false;
+        };
+        let is_done = outcome == Outcome::Done;
+        if is_done {
+            channel.is_new = false;
+        }
+        if channel.asked_on != run.connection || channel.progress != Progress::Open {
+            return false;
+        }
+        channel.progress = if is_done {
+            Progress::Done
+        } else {
+            Progress::Failed
+        };
+        if !core::mem::take(&mut channel.counted) {
+            return false;
+        }
+        run.close(now);
+        if is_done {
+            run.restored += 1;
+        } else {
+            run.failed.push(ChannelOutcome {
+                channel: name.detached(),
+                outcome,
+                request: None,
+            });
+        }
+        true
+    }
+
+    /// Asks for a channel once more without creation options, because the server refused it. The
+    /// channel stays open.
+    pub(crate) fn retry_plain(&mut self, name: &Text, wanted: &mut Wanted) {
+        let (Some(run), Some(channel)) = (&mut self.run, wanted.channels.get_mut(name)) else {
+            debug_assert!(false, "a refused channel was wanted on this connection");
+            return;
+        };
+        channel.is_plain = true;
+        run.retries.push_back(name.clone());
+        // After Restored, this channel alone is asked for.
+        if run.step == Step::Finished {
+            run.enter(Step::Outcomes, 0);
+            run.has_work = false;
+        }
+    }
+
+    /// Notes that a channel is not wanted any more. Call it before the channel is removed.
+    pub(crate) fn on_unwanted(&mut self, now: Timestamp, name: &str, wanted: &Wanted) {
+        let (Some(run), Some(channel)) = (&mut self.run, wanted.channels.get(name)) else {
+            return;
+        };
+        if channel.asked_on == run.connection && channel.counted {
+            run.close(now);
+        }
+        run.retries.retain(|retry| **retry != *name);
+    }
+
+    /// When the open channels have timed out.
+    pub(crate) fn deadline(&self) -> Option<Timestamp> {
+        self.run.as_ref()?.deadline
+    }
+
+    /// Gives up waiting for open channels whose time has passed. Returns them.
+    pub(crate) fn time_out(&mut self, now: Timestamp, wanted: &mut Wanted) -> Vec<Text> {
+        if self.deadline().is_none_or(|at| at > now) {
+            return Vec::new();
+        }
+        let Some(run) = &mut self.run else {
+            return Vec::new();
+        };
+        let (start, connection) = (run.current.start, run.connection);
+        let open: Vec<Text> = wanted
+            .channels
+            .from(start)
+            .take_while(|(place, ..)| *place < run.asked_end())
+            .filter(|(_, _, channel)| channel.asked_on == connection && channel.counted)
+            .map(|(_, name, _)| name.clone())
+            .collect();
+        debug_assert_eq!(open.len(), run.open, "open channels are in the last batch");
+        run.retries.clear();
+        run.deadline = None;
+        for name in &open {
+            self.on_outcome(now, name, Outcome::TimedOut, wanted);
+        }
+        open
+    }
+
+    /// Returns the end of the restore, once.
+    pub(crate) fn finish(&mut self) -> Option<Finished> {
+        let run = self.run.as_mut()?;
+        if run.step != Step::Outcomes || run.open > 0 || !run.retries.is_empty() {
+            return None;
+        }
+        run.step = Step::Finished;
+        run.deadline = None;
+        let channels = run.restored;
+        let failed = core::mem::take(&mut run.failed);
+        run.has_work.then_some(Finished { channels, failed })
+    }
+
+    /// Learns from the end of a connection that the application did not end.
+    pub(crate) fn on_connection_lost(&mut self, now: Timestamp) -> AfterLoss {
+        let Some(run) = self.run.take() else {
+            return AfterLoss::TryAgain;
+        };
+        let waiting_ms = self.waiting_ms;
+        let is_over = |last: Timestamp| last.plus_millis(waiting_ms) <= now;
+        if run.step == Step::Finished && run.last_outcome.is_none_or(is_over) {
+            self.forget_trouble();
+            return AfterLoss::TryAgain;
+        }
+        if run.survived > self.best {
+            (self.best, self.futile) = (run.survived, 0);
+        } else {
+            self.futile += 1;
+        }
+        let batch = run.previous.channels.max(run.current.channels);
+        if batch > 1 {
+            // Fewer than were asked for: halving an unused limit would repeat the same request.
+            self.at_a_time = (self.at_a_time.min(batch) / 2).max(1);
+        }
+        if batch != 1 {
+            // Nothing was asked for, so the requests cannot be the reason.
+            let is_futile = batch == 0 && self.futile >= MAX_FUTILE;
+            return if is_futile {
+                AfterLoss::GiveUp
+            } else {
+                AfterLoss::TryAgain
+            };
+        }
+        // Either of the last two channels may be the reason: event 5 of the first may arrive before
+        // its history.
+        let suspects: Vec<Text> = [run.previous, run.current]
+            .into_iter()
+            .filter_map(|batch| batch.first)
+            .collect();
+        let was_suspected = suspects.iter().any(|name| self.suspects.contains(name));
+        let asked = if was_suspected {
+            self.suspect_history
+        } else {
+            MAX_HISTORY
+        };
+        self.suspects = suspects;
+        // The last attempt before the client gives up asks for no history at all.
+        self.suspect_history = if self.futile + 1 >= MAX_FUTILE {
+            0
+        } else {
+            asked / 2
+        };
+        if asked == 0 && self.futile >= MAX_FUTILE {
+            AfterLoss::GiveUp
+        } else {
+            AfterLoss::TryAgain
+        }
+    }
+
+    /// Ends the connection because the application did, and forgets what its ends taught.
+    pub(crate) fn end(&mut self) {
+        self.run = None;
+        self.forget_trouble();
+    }
+
+    fn forget_trouble(&mut self) {
+        self.at_a_time = self.max_at_a_time;
+        self.suspects = Vec::new();
+        (self.suspect_history, self.futile, self.best) = (MAX_HISTORY, 0, 0);
+    }
+}
+
+impl Run {
+    fn enter(&mut self, step: Step, end: usize) {
+        (self.step, self.next, self.end) = (step, 0, end);
+        self.names_at_a_time = usize::MAX;
+        if step != Step::Channels {
+            // Places of other lists: the batches keep their own.
+            return;
+        }
+        self.current = Batch::default();
+    }
+
+    /// The next names of a list that `is_due` selects.
+    fn names<V>(
+        &self,
+        list: &OrderedNames<V>,
+        max: usize,
+        is_due: impl Fn(&V) -> bool,
+    ) -> Vec<Text> {
+        list.from(self.next)
+            .take_while(|(place, ..)| *place < self.end)
+            .filter(|(_, _, value)| is_due(value))
+            .map(|(_, name, _)| name.clone())
+            .take(max.min(self.names_at_a_time))
+            .collect()
+    }
+
+    /// Moves on behind names that were sent.
+    fn advance<V>(&mut self, list: &OrderedNames<V>, names: &[Text]) {
+        if let Some(place) = names.last().and_then(|last| list.place(last)) {
+            self.next = place + 1;
+        }
+    }
+
+    /// The place after the last channel that was asked for.
+    fn asked_end(&self) -> usize {
+        if self.step == Step::Channels {
+            self.next
+        } else {
+            usize::MAX
+        }
+    }
+
+    /// Passes channels for which the application itself has asked on this connection.
+    fn skip_settled(&mut self, wanted: &mut Wanted) {
+        while self.next < self.end {
+            let Some(channel) = wanted.channels.at_mut(self.next) else {
+                self.next += 1;
+                continue;
+            };
+            if channel.asked_on != self.connection {
+                return;
+            }
+            match channel.progress {
+                Progress::Open if !channel.counted => {
+                    channel.counted = true;
+                    self.open += 1;
+                }
+                Progress::Done => self.restored += 1,
+                // The application has its outcome, from its own request.
+                Progress::Open | Progress::Failed => {}
+            }
+            self.has_work = true;
+            self.next += 1;
+        }
+    }
+
+    fn begin_batch(&mut self) {
+        // The outcomes of the batch after it arrived, so no history of the one before ended the
+        // connection.
+        self.survived += self.previous.channels;
+        let next = Batch {
+            start: self.next,
+            ..Batch::default()
+        };
+        self.previous = core::mem::replace(&mut self.current, next);
+    }
+
+    /// The next channels that can be asked for in one request.
+    fn subscription(
+        &self,
+        wanted: &Wanted,
+        space: usize,
+        is_special: impl Fn(&str) -> bool,
+        max_history: impl Fn(&Text) -> i32,
+    ) -> Option<Request> {
+        let is_alone = |name: &str, channel: &WantedChannel| {
+            channel.has_creation_options() || is_special(name)
+        };
+        let key = |name: &Text, channel: &WantedChannel| {
+            let history = channel.is_new.then(|| channel.history());
+            (history, max_history(name))
+        };
+        let mut channels = wanted
+            .channels
+            .from(self.next)
+            .take_while(|(place, _, channel)| {
+                *place < self.end && channel.asked_on != self.connection
+            });
+        let (_, name, first) = channels.next()?;
+        let mut names = Vec::from([name.clone()]);
+        let (history, max_history) = key(name, first);
+        if !is_alone(name, first) {
+            names.extend(
+                channels
+                    .take_while(|(_, name, channel)| {
+                        !is_alone(name, channel) && key(name, channel) == (history, max_history)
+                    })
+                    .map(|(_, name, _)| name.clone())
+                    .take(space.min(self.names_at_a_time) - 1),
+            );
+        }
+        Some(Request::Subscribe(Subscription {
+            names,
+            is_new: first.is_new,
+            max_history,
+        }))
+    }
+
+    /// Notes that a channel was asked for.
+    fn on_asked(&mut self, now: Timestamp, wanted: &mut Wanted, name: &Text) {
+        let Some(place) = wanted.channels.place(name) else {
+            debug_assert!(false, "a wanted channel was asked for");
+            return;
+        };
+        let Some(channel) = wanted.channels.at_mut(place) else {
+            return;
+        };
+        if self.open > 0 || self.retries.is_empty() {
+            self.deadline = Some(now.plus_millis(OUTCOME_TIMEOUT_MS));
+        }
+        if self.retries.front() == Some(name) {
+            self.retries.pop_front();
+            return;
+        }
+        debug_assert_ne!(channel.asked_on, self.connection, "asked for once");
+        (channel.asked_on, channel.progress) = (self.connection, Progress::Open);
+        (channel.counted, channel.is_plain) = (true, false);
+        self.open += 1;
+        self.current.channels += 1;
+        if self.current.channels == 1 {
+            self.current.first = Some(name.clone());
+        }
+        self.next = place + 1;
+    }
+
+    /// Notes that an open channel has its outcome.
+    fn close(&mut self, now: Timestamp) {
+        debug_assert!(self.open > 0, "only an open channel has an outcome");
+        self.open = self.open.saturating_sub(1);
+        self.last_outcome = Some(now);
+        if self.open == 0 {
+            self.deadline = None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
