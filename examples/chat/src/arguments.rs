@@ -3,7 +3,7 @@
 use crate::demo::Options as DemoOptions;
 use crate::help;
 use crate::run::{MAX_RUN, Options};
-use chat_core::{AuthValues, ChatConfig, Encryption};
+use chat_core::{AuthValues, ChatConfig, Encryption, Restore};
 use chat_std_io::Tls;
 use command_line::{LevelFilter, log_level, number, parsed, seconds, text};
 use dev_server::{SubProtocol, Transport};
@@ -78,6 +78,7 @@ fn parse_run(parser: &mut Parser) -> Result<Command, String> {
     let (mut auth_type, mut auth_parameters) = (None, None);
     let (mut private_history, mut max, mut crc) = (None, MAX_RUN, false);
     let (mut encrypted, mut tls) = (true, Tls::default());
+    let (mut restore, mut queue_cap_bytes, mut confirm) = (false, None, false);
     // Events already report what a log could add by default.
     let mut level = LevelFilter::Off;
     while let Some(argument) = command_line::next(parser)? {
@@ -101,6 +102,11 @@ fn parse_run(parser: &mut Parser) -> Result<Command, String> {
                 private_history = Some(number::<i32>(parser, "private-history", accepted)?);
             }
             Arg::Long("crc") => crc = true,
+            Arg::Long("restore") => restore = true,
+            Arg::Long("queue-bytes") => {
+                queue_cap_bytes = Some(number(parser, "queue-bytes", "a number of bytes")?);
+            }
+            Arg::Long("confirm") => confirm = true,
             Arg::Long("log-level") => level = log_level(parser)?,
             Arg::Long("max-seconds") => max = seconds(parser, "max-seconds")?,
             other => return Err(other.unexpected().to_string()),
@@ -124,6 +130,16 @@ fn parse_run(parser: &mut Parser) -> Result<Command, String> {
             Some(auth_type) => values.auth_type(auth_type),
             None => values,
         });
+    }
+    if restore {
+        config = config.restore(Restore::new().queue_cap_bytes(queue_cap_bytes.unwrap_or(0)));
+    } else if queue_cap_bytes.is_some() {
+        return Err(
+            "--queue-bytes needs --restore: only a client that comes back has a queue".into(),
+        );
+    }
+    if confirm {
+        config = config.confirm_messages(true);
     }
     if let Some(messages) = private_history {
         config = config.private_history(messages);

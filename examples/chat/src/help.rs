@@ -16,8 +16,8 @@ Commands:
   run    reads commands from standard input and prints events as JSON: connect, regions, region,
          subscribe, subscribe-opts, unsubscribe, publish, publish-web, private, private-encrypted,
          status, status-keep, friends, unfriend, setprops, setuserprops, op, op-encrypted,
-         channels, stats, sleep, wait, wait-count, freeze, drop, disconnect, reconnect, forget,
-         quit. photon-chat run --help explains each
+         channels, stats, sleep, wait, wait-count, wait-state, freeze, drop, disconnect, reconnect,
+         forget, quit. photon-chat run --help explains each
 
 Options:
   -h, --help       print this text, or the text of a command
@@ -86,6 +86,12 @@ Options:
   --auth-params S       the parameters of custom authentication, for example token=1&x=2
   --private-history N   the most private messages that the server sends at login
   --crc                 add a checksum to each datagram; UDP only
+  --restore             come back by itself after a loss of the connection: to all channels, friends
+                        and the status, with the messages that the server still has
+  --queue-bytes N       with --restore: accept N bytes of messages while there is no connection
+                        (default 0)
+  --confirm             report what became of each message (MessageSent, MessageRefused,
+                        MessageUnconfirmed); --restore does it, too
   --log-level LEVEL     off, error, warn, info, debug or trace, to standard error (default off).
                         info shows changes of the state, debug also requests, responses, events
                         and links. Credentials and the content of messages are in no line
@@ -135,6 +141,8 @@ Commands:
                                printed line contains SUBSTRING, and consumes it
   wait-count EVENT N S         waits up to S seconds for N events of this name, and consumes them;
                                a ChatMessages event counts as many as it has messages
+  wait-state NAME [S]          waits up to S seconds (default 10) until the state has
+                               this name, for example Error. Consumes no event
   freeze S                     stops the whole client for S seconds: it neither reads nor sends,
                                not even pings, so that a server may end the connection
   drop                         simulates the loss of the connection: closes the socket without a
@@ -175,6 +183,8 @@ printed events are kept for waits.
 
 When a command has finished, the program prints
   {\"event\":\"Command\",\"line\":TEXT OF THE LINE,\"ok\":true|false,\"error\":null|TEXT}
+and, for a message that was accepted, \"token\":N, the number that MessageSent, MessageRefused or
+MessageUnconfirmed repeats.
 ok is false if the client rejected the command, for example because it is not connected. Then
 nothing was sent, and the run continues. ok does not mean that the server accepted a request: that
 is reported by events.
@@ -206,11 +216,21 @@ value, MESSAGE {\"sender\":..,\"content\":VALUE,\"id\":N|null}:
   ErrorInfo           channel, message: text or null, data: VALUE or null
   OperationResponse   operation: N, return_code: CODE, message, parameters: a list of [N,VALUE]
   Other               code: N, parameters
+  Gap                 channel, after: the id of the last message before the hole, missing: N|null,
+                      verified, new_life: true|false; messages are missing that the server no
+                      longer has
+  ReconnectScheduled  attempt: N, after_ms: N; with --restore, after an Error
+  Restored            channels: N, failed: as in SubscribeResult; once per connection
+  ReconnectGaveUp     cause: as in Error; the client does not come back by itself
+  CredentialsNeeded   no fields
+  MessageSent         token: N, id: N
+  MessageRefused      token: N, code: N, error: text, guess: true|false
+  MessageUnconfirmed  token: N
   BadMessage          error: kind, offset, field; bytes: VALUE
 
 Example:
   connect
-  wait StateChanged 10 ConnectedToFrontEnd
+  wait-state ConnectedToFrontEnd
   subscribe general -1
   wait SubscribeResult
   publish general hello

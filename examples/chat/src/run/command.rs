@@ -1,6 +1,6 @@
 //! [`Command`]: a parsed line of input. `help::RUN` documents the grammar.
 
-use chat_core::{PrivateOptions, PublishOptions, SubscribeOptions};
+use chat_core::{PrivateOptions, PublishOptions, State, SubscribeOptions};
 use photon_inspect::notation;
 use photon_proto::{Parameters, Value};
 use serde_json::{Deserializer, Value as Json, json};
@@ -68,6 +68,10 @@ pub(crate) enum Command {
     WaitCount {
         event: String,
         count: usize,
+        time: Duration,
+    },
+    WaitState {
+        state: State,
         time: Duration,
     },
     Freeze {
@@ -214,6 +218,10 @@ impl Command {
                 event: rest.needed("the name of an event")?.to_owned(),
                 count: number(rest.needed("the number of events")?, "count")?,
                 time: time(rest.needed("a time")?)?,
+            },
+            "wait-state" => Self::WaitState {
+                state: state(rest.needed("the name of a state")?)?,
+                time: rest.next().map_or(Ok(DEFAULT_WAIT), time)?,
             },
             "freeze" => Self::Freeze {
                 time: time(rest.needed("a time")?)?,
@@ -381,6 +389,26 @@ fn number<T: std::str::FromStr>(text: &str, what: &str) -> Result<T, String> {
         .map_err(|_| format!("{what} {text:?} is not a number, or is out of range"))
 }
 
+/// A state by its documented name, in any case.
+fn state(name: &str) -> Result<State, String> {
+    const STATES: [State; 7] = [
+        State::Error,
+        State::Uninitialized,
+        State::ConnectingToNameServer,
+        State::ConnectedToNameServer,
+        State::ConnectingToFrontEnd,
+        State::ConnectedToFrontEnd,
+        State::Disconnected,
+    ];
+    let found = STATES
+        .into_iter()
+        .find(|state| state.name().eq_ignore_ascii_case(name));
+    found.ok_or_else(|| {
+        let names = STATES.map(State::name).join(", ");
+        format!("unknown state {name:?}: use one of {names}")
+    })
+}
+
 fn time(text: &str) -> Result<Duration, String> {
     command_line::parse_seconds(text)
 }
@@ -389,7 +417,7 @@ fn time(text: &str) -> Result<Duration, String> {
 mod tests {
     use super::{Command, DEFAULT_WAIT, Message};
     use crate::help;
-    use chat_core::{PrivateOptions, PublishOptions, SubscribeOptions};
+    use chat_core::{PrivateOptions, PublishOptions, State, SubscribeOptions};
     use photon_proto::Value;
     use std::collections::BTreeSet;
     use std::time::Duration;
@@ -607,6 +635,20 @@ mod tests {
                 },
             ),
             (
+                "wait-state ConnectedToFrontEnd",
+                Command::WaitState {
+                    state: State::ConnectedToFrontEnd,
+                    time: DEFAULT_WAIT,
+                },
+            ),
+            (
+                "wait-state error 2.5",
+                Command::WaitState {
+                    state: State::Error,
+                    time: Duration::from_millis(2500),
+                },
+            ),
+            (
                 "freeze 12.5",
                 Command::Freeze {
                     time: Duration::from_millis(12_500),
@@ -737,6 +779,10 @@ mod tests {
             ("wait-count A", "missing"),
             ("wait-count A -1 1", "count"),
             ("wait-count A 1", "a time is missing"),
+            ("wait-state", "the name of a state is missing"),
+            ("wait-state Connected", "use one of Error, Uninitialized"),
+            ("wait-state Error soon", "seconds"),
+            ("wait-state Error 1 x", "no further argument"),
             ("quit now", "no further argument"),
         ] {
             let Err(error) = Command::parse(line) else {

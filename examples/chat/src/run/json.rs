@@ -3,8 +3,8 @@
 use chat_core::codes::return_code;
 use chat_core::{
     CauseKind, Channel, ChannelOutcome, ChatClient, DisconnectCause, DisconnectReason, Event,
-    Message, Outcome, PeerErrorCode, RegionsError, RequestId, ServerError, State, Stats,
-    StatusChange,
+    Message, MessageToken, Outcome, PeerErrorCode, RegionsError, RequestId, ServerError, State,
+    Stats, StatusChange,
 };
 use chat_std_io::Session;
 use photon_inspect::notation::value_to_json;
@@ -137,9 +137,13 @@ pub(crate) fn weight(event: &Event) -> usize {
     }
 }
 
-/// The result of a command.
-pub(crate) fn command(line: &str, error: Option<&str>) -> Json {
-    json!({"event": "Command", "line": line, "ok": error.is_none(), "error": error})
+/// The result of a command; `token` is that of the message that it sends.
+pub(crate) fn command(line: &str, token: Option<MessageToken>, error: Option<&str>) -> Json {
+    let mut json = json!({"event": "Command", "line": line, "ok": error.is_none(), "error": error});
+    if let (Some(token), Some(fields)) = (token, json.as_object_mut()) {
+        fields.insert("token".into(), token.number().into());
+    }
+    json
 }
 
 /// All channels with their cached messages.
@@ -372,11 +376,11 @@ mod tests {
             r#"{"event":"StateChanged","from":{"name":"ConnectingToFrontEnd","code":3},"to":{"name":"ConnectedToFrontEnd","code":4}}"#
         );
         assert_eq!(
-            command("publish a \"b\"", None).to_string(),
+            command("publish a \"b\"", None, None).to_string(),
             r#"{"event":"Command","line":"publish a \"b\"","ok":true,"error":null}"#
         );
         assert_eq!(
-            command("x", Some("no")).to_string(),
+            command("x", None, Some("no")).to_string(),
             r#"{"event":"Command","line":"x","ok":false,"error":"no"}"#
         );
         assert_eq!(weight(&changed), 1);

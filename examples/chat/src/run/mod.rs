@@ -13,7 +13,8 @@ mod json;
 
 use crate::NAME;
 use chat_core::{
-    ChatConfig, ConnectOptions, OperationOptions, PropertyOptions, RequestError, StatusMessage,
+    ChatConfig, ConnectOptions, MessageToken, OperationOptions, PropertyOptions, RequestError,
+    StatusMessage,
 };
 use chat_std_io::{CloseOutcome, Session, SessionOptions, Tls};
 use command::{Command, Message};
@@ -65,6 +66,8 @@ enum Ending {
 /// The result of a command.
 enum Executed {
     Accepted,
+    /// The library accepted a message for sending.
+    Message(MessageToken),
     /// The library returned an error, and nothing was sent.
     Rejected(String),
     /// The run ends. The text, if any, becomes the error of the command.
@@ -75,6 +78,15 @@ impl From<Result<(), RequestError>> for Executed {
     fn from(result: Result<(), RequestError>) -> Self {
         match result {
             Ok(()) => Self::Accepted,
+            Err(error) => Self::Rejected(error.to_string()),
+        }
+    }
+}
+
+impl From<Result<MessageToken, RequestError>> for Executed {
+    fn from(result: Result<MessageToken, RequestError>) -> Self {
+        match result {
+            Ok(token) => Self::Message(token),
             Err(error) => Self::Rejected(error.to_string()),
         }
     }
@@ -150,12 +162,16 @@ impl Run {
                 Ok(command) => self.execute(command)?,
                 Err(error) => Executed::Ends(Ending::BadCommand, Some(error)),
             };
+            let token = match executed {
+                Executed::Message(token) => Some(token),
+                _ => None,
+            };
             let (error, ending) = match executed {
-                Executed::Accepted => (None, None),
+                Executed::Accepted | Executed::Message(_) => (None, None),
                 Executed::Rejected(error) => (Some(error), None),
                 Executed::Ends(ending, error) => (error, Some(ending)),
             };
-            print(&json::command(&text, error.as_deref()).to_string())?;
+            print(&json::command(&text, token, error.as_deref()).to_string())?;
             if let Some(ending) = ending {
                 return Ok(ending);
             }
@@ -204,18 +220,12 @@ impl Run {
                 channel,
                 content,
                 options,
-            } => chat
-                .publish_message(&channel, &content, &options)
-                .map(drop)
-                .into(),
+            } => chat.publish_message(&channel, &content, &options).into(),
             Command::Private {
                 user,
                 content,
                 options,
-            } => chat
-                .send_private_message(&user, &content, &options)
-                .map(drop)
-                .into(),
+            } => chat.send_private_message(&user, &content, &options).into(),
             Command::Status { status, message } => {
                 let message = match &message {
                     Message::Set(content) => StatusMessage::SetValue(content),
@@ -257,7 +267,7 @@ impl Run {
                 print(&json::stats(&self.session).to_string())?;
                 Executed::Accepted
             }
-            Command::Sleep { time } => match self.drive_until(time, |_| false)? {
+            Command::Sleep { time } => match self.drive_until(time, |_, _| false)? {
                 Driven::TimeOver => time_over(),
                 Driven::Found | Driven::NotFound => Executed::Accepted,
             },
@@ -267,7 +277,7 @@ impl Run {
                 substring,
             } => {
                 let mut seen = 0;
-                match self.drive_until(time, |buffer| {
+                match self.drive_until(time, |buffer, _| {
                     buffer.take(&mut seen, &event, substring.as_deref())
                 })? {
                     Driven::Found => Executed::Accepted,
@@ -279,7 +289,7 @@ impl Run {
             }
             Command::WaitCount { event, count, time } => {
                 let mut missing = count;
-                let all = |buffer: &mut EventBuffer| {
+                let all = |buffer: &mut EventBuffer, _: &Session| {
                     missing -= buffer.take_count(&event, missing);
                     missing == 0
                 };
@@ -289,6 +299,16 @@ impl Run {
                         let found = count - missing;
                         let seconds = time.as_secs_f64();
                         wait_failed(format!("{found} of {count} events within {seconds} s"))
+                    }
+                    Driven::TimeOver => time_over(),
+                }
+            }
+            Command::WaitState { state, time } => {
+                match self.drive_until(time, |_, session| session.chat.state() == state)? {
+                    Driven::Found => Executed::Accepted,
+                    Driven::NotFound => {
+                        let (now, seconds) = (self.session.chat.state(), time.as_secs_f64());
+                        wait_failed(format!("the state is {now} after {seconds} s"))
                     }
                     Driven::TimeOver => time_over(),
                 }
@@ -324,12 +344,12 @@ impl Run {
     fn drive_until(
         &mut self,
         time: Duration,
-        mut found: impl FnMut(&mut EventBuffer) -> bool,
+        mut found: impl FnMut(&mut EventBuffer, &Session) -> bool,
     ) -> io::Result<Driven> {
         let started = Instant::now();
         loop {
             self.print_events()?;
-            if found(&mut self.buffer) {
+            if found(&mut self.buffer, &self.session) {
                 return Ok(Driven::Found);
             }
             let left = time.saturating_sub(started.elapsed());
