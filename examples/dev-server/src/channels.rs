@@ -7,11 +7,10 @@ use hashbrown::hash_map::Entry;
 use photon_proto::{Text, Timestamp, Value};
 
 use crate::channel_count::{ChannelCount, CountedChannel};
-use crate::channel_events::{by_user, messages_event, untyped};
-use crate::connections::ConnectionId;
+use crate::channel_events::{by_user, untyped};
 use crate::context::Context;
 use crate::event::Event;
-use crate::history::{History, HistoryMemory, newest_within};
+use crate::history::{History, HistoryMemory};
 use crate::partition::Partition;
 use crate::properties;
 use crate::requests::int;
@@ -39,7 +38,11 @@ pub(crate) struct Channel {
 }
 
 impl Channel {
-    fn new(properties: Properties, memory: &HistoryMemory, count: &ChannelCount) -> Self {
+    pub(crate) fn new(
+        properties: Properties,
+        memory: &HistoryMemory,
+        count: &ChannelCount,
+    ) -> Self {
         Self {
             subscribers: BTreeSet::new(),
             properties,
@@ -144,9 +147,15 @@ impl Partition {
         if channel.publishes() {
             self.notify_others(cx, name, user_id, event::USER_UNSUBSCRIBED);
         }
+        self.end_if_empty(cx, name);
+    }
+
+    /// Gives a channel without subscribers its time to end.
+    pub(crate) fn end_if_empty(&mut self, cx: &mut Context<'_>, name: &Text) {
         if let Some(channel) = self.channels.get_mut(name)
             && channel.subscribers.is_empty()
         {
+            debug_assert!(channel.ends.is_none(), "a channel with a subscriber stays");
             channel.ends = Some(cx.now.plus_millis(cx.config.channel_linger_ms));
             self.remind(cx, name);
         }
@@ -205,49 +214,6 @@ impl Partition {
             parameters,
             &[p::PROPERTIES, p::USER_PROPERTIES],
         )
-    }
-
-    /// Sends one connection the history that it requested, as one event, if there is any. Spec:
-    /// chat.md 12, history.
-    ///
-    /// The oldest messages that do not fit into one event, or into the budget, are left out:
-    /// several events with the whole history would look to the client like new instances of the
-    /// channel (chat.md 4.1).
-    pub(crate) fn send_history(
-        &self,
-        cx: &mut Context<'_>,
-        to: ConnectionId,
-        name: &Text,
-        (length, after): (i32, i32),
-        budget: &mut usize,
-    ) {
-        let (Some(channel), Some(protocol)) =
-            (self.channels.get(name), cx.connections.subprotocol(to))
-        else {
-            return;
-        };
-        let limits = cx.config.write_limits();
-        // Half of the memory that a client may use for a message: it counts other values too.
-        let share = (limits.max_memory_bytes / 2).min(*budget);
-        let mut left = share;
-        let messages = channel.history.select(length, after).collect();
-        let mut messages = newest_within(messages, &mut left, |message| message.bytes);
-        debug_assert!(left <= share && share <= *budget);
-        *budget -= share - left;
-        while !messages.is_empty() {
-            let pairs = messages
-                .iter()
-                .map(|message| (message.sender.clone(), message.content.clone()))
-                .collect();
-            let mut event = messages_event(name, pairs, channel.history.last_id());
-            // A single message was accepted by `publish`, and is null for a receiver that cannot
-            // express it.
-            if messages.len() == 1 || event.fits(protocol, &limits) {
-                cx.send_event(&[to], &mut event);
-                return;
-            }
-            messages.drain(..messages.len().div_ceil(2));
-        }
     }
 
     /// Sets a reminder for the next deadline of a channel, unless an earlier one is set.

@@ -5,6 +5,7 @@ use photon_proto::udp::AcceptorConfig;
 
 use crate::authentication::AuthRule;
 use crate::faults::Faults;
+use crate::history_order::HistoryOrder;
 use crate::netem::Conditions;
 use crate::requests::MAX_STRING_BYTES;
 
@@ -89,6 +90,19 @@ pub struct ServerConfig {
     /// The messages that a channel or private conversation keeps, and the most that a subscription
     /// can request. Default 100.
     pub history_length: usize,
+    /// The same for single channels, by name, in place of
+    /// [`history_length`](Self::history_length). Default none.
+    pub history_lengths: Vec<(String, usize)>,
+    /// When the history follows after a subscription. Default [`HistoryOrder::After`].
+    pub history_order: HistoryOrder,
+    /// The delay of what [`history_order`](Self::history_order) sends or does later, in
+    /// milliseconds. Default 100.
+    pub history_delay_ms: u64,
+    /// Whether the last ids in a subscription are ignored. Default false.
+    pub ignore_last_ids: bool,
+    /// The difference between the ids of two messages of a channel. Default 1. With another step
+    /// each message of a history is an event of its own, because an event carries one id.
+    pub message_id_step: i32,
     /// The memory for these messages, for each channel or conversation, in bytes; the oldest are
     /// dropped first. Default 1 MiB, about the content of one event.
     pub max_history_bytes: usize,
@@ -137,6 +151,12 @@ pub struct ServerConfig {
     /// The time that a user's session outlives its last connection, in milliseconds, unless the
     /// client closed it. Default 10 s.
     pub grace_ms: u64,
+    /// Whether a [state](crate::ServerCore::load_state) that is loaded brings channels, and with them
+    /// sessions. Default true.
+    pub keep_channels: bool,
+    /// Whether a state that is loaded brings the sessions of users, and private conversations.
+    /// Default true.
+    pub keep_sessions: bool,
     /// The time that a channel outlives its last subscriber, in milliseconds. Default 5 s.
     pub channel_linger_ms: u64,
 
@@ -145,9 +165,13 @@ pub struct ServerConfig {
     pub encrypt_answers: bool,
     /// Whether successful chat operations get an empty response beside their events. Default true.
     pub empty_responses: bool,
-    /// Whether a subscription is confirmed with one event for each channel. Default false: one
-    /// event for all.
+    /// Whether event 5 names one channel each. Default false: one event for all.
     pub split_event_5: bool,
+    /// Whether a login to a session that has channels gets event 5 for them. Default true.
+    pub event_5_on_login: bool,
+    /// A text that is not UTF-8 in any event: wherever it occurs, its first byte is 0xFF on the wire.
+    /// Default `None`. It spoils one message in a history, say.
+    pub spoiled_text: Option<String>,
     /// Whether a login disconnects the other connections of the same user, with the reason "server
     /// logic" (1). Default false: they share one session.
     pub single_login: bool,
@@ -210,6 +234,11 @@ impl ServerConfig {
             max_total_unfinished_bytes: 16 * 1024 * 1024,
             max_id_bytes: 4096,
             history_length: 100,
+            history_lengths: Vec::new(),
+            history_order: HistoryOrder::After,
+            history_delay_ms: 100,
+            ignore_last_ids: false,
+            message_id_step: 1,
             max_history_bytes: 1024 * 1024,
             max_total_history_bytes: 256 * 1024 * 1024,
             max_users: None,
@@ -227,10 +256,14 @@ impl ServerConfig {
             login_timeout_ms: 60_000,
             linger_ms: 5_000,
             grace_ms: 10_000,
+            keep_channels: true,
+            keep_sessions: true,
             channel_linger_ms: 5_000,
             encrypt_answers: false,
             empty_responses: true,
             split_event_5: false,
+            event_5_on_login: true,
+            spoiled_text: None,
             single_login: false,
             status_on_login: false,
             report_offline_friends: true,
@@ -249,6 +282,14 @@ impl ServerConfig {
     pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
         change(&mut self);
         self
+    }
+
+    /// The number of messages that a channel keeps.
+    pub(crate) fn history_length_of(&self, channel: &str) -> usize {
+        let own = self.history_lengths.iter();
+        own.rev()
+            .find(|(name, _)| name == channel)
+            .map_or(self.history_length, |(_, length)| *length)
     }
 
     /// Limits for encoding an event with a client's content.

@@ -121,11 +121,13 @@ impl Context<'_> {
                         log::debug!("{id}: downgraded the event for {}", protocol.name());
                     }
                     let encrypt = self.config.encrypt_answers;
+                    let spoiled = spoiled(self.config.spoiled_text.as_deref(), &encoded.bytes);
+                    let bytes = spoiled.as_deref().unwrap_or(&encoded.bytes);
                     // It was converted to JSON when it was encoded.
                     if protocol.is_text() {
-                        self.send_raw(id, &encoded.bytes);
+                        self.send_raw(id, bytes);
                     } else {
-                        self.queue(id, &encoded.bytes, encrypt);
+                        self.queue(id, bytes, encrypt);
                     }
                 }
                 Err(error) => {
@@ -284,6 +286,23 @@ impl Context<'_> {
         self.connections.announce(id);
         self.bound_outgoing(id);
     }
+}
+
+/// A message in which a text is not UTF-8; `None` if it does not contain the text.
+fn spoiled(text: Option<&str>, bytes: &[u8]) -> Option<Vec<u8>> {
+    let text = text.filter(|text| !text.is_empty())?.as_bytes();
+    let windows = bytes.windows(text.len()).enumerate();
+    let found: Vec<usize> = windows
+        .filter(|(_, window)| *window == text)
+        .map(|(at, _)| at)
+        .collect();
+    let mut spoiled = bytes.to_vec();
+    for at in &found {
+        if let Some(byte) = spoiled.get_mut(*at) {
+            *byte = 0xFF;
+        }
+    }
+    (!found.is_empty()).then_some(spoiled)
 }
 
 /// The reason in a disconnect command that replaces a disconnect message. Spec: udp.md 7.2.

@@ -47,6 +47,24 @@ impl Conversations {
         self.all.values().map(History::bytes).sum()
     }
 
+    /// All conversations, sorted by their users.
+    pub(crate) fn sorted(&self) -> Vec<(&(Text, Text), &History)> {
+        let mut all: Vec<_> = self.all.iter().collect();
+        all.sort_by_key(|(users, _)| *users);
+        all
+    }
+
+    /// Adds the conversation of two users.
+    pub(crate) fn insert(&mut self, one: &Text, other: &Text, history: History) {
+        for (user, partner) in [(one, other), (other, one)] {
+            self.partners
+                .entry(user.clone())
+                .or_default()
+                .insert(partner.clone());
+        }
+        self.all.insert(key(one, other), history);
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.all.is_empty()
     }
@@ -77,7 +95,8 @@ impl Conversations {
 
     /// The id of the next message between two users.
     pub(crate) fn next_id(&self, one: &Text, other: &Text) -> i32 {
-        self.all.get(&key(one, other)).map_or(1, History::next_id)
+        let history = self.all.get(&key(one, other));
+        history.map_or(1, |history| history.next_id(1))
     }
 
     /// Keeps a message under the next id.
@@ -89,19 +108,16 @@ impl Conversations {
         target: &Text,
         content: Value,
     ) {
-        if !self.all.contains_key(&key(sender, target)) {
+        let users = key(sender, target);
+        if !self.all.contains_key(&users) {
             self.make_space(config, sender);
+            self.insert(sender, target, History::new(&self.memory));
         }
-        let history = self.all.entry(key(sender, target)).or_insert_with(|| {
-            for (user, partner) in [(sender, target), (target, sender)] {
-                self.partners
-                    .entry(user.clone())
-                    .or_default()
-                    .insert(partner.clone());
-            }
-            History::new(&self.memory)
-        });
-        history.push(config, sequence, sender.clone(), content);
+        let Some(history) = self.all.get_mut(&users) else {
+            return;
+        };
+        let (id, length) = (history.next_id(1), config.history_length);
+        history.push(config, length, id, sequence, sender.clone(), content);
     }
 
     /// The newest `length` messages of each conversation of a user, in the order in which they were

@@ -44,6 +44,8 @@ pub struct ServerCore {
     pub(crate) channel_count: ChannelCount,
     pub(crate) timers: Timers,
     pub(crate) stats: ServerStats,
+    /// Changes with everything that [`state`](Self::state) contains.
+    pub(crate) revision: u64,
 }
 
 /// Memory that an idle connection may keep for the next message.
@@ -80,6 +82,7 @@ impl ServerCore {
             channel_count: ChannelCount::default(),
             timers: Timers::default(),
             stats: ServerStats::default(),
+            revision: 0,
         }
     }
 
@@ -145,8 +148,19 @@ impl ServerCore {
         self.settle();
     }
 
-    /// Drops a stream or WebSocket connection that the client closed or reset.
+    /// Drops a stream or WebSocket connection that the client closed. The user's session ends at
+    /// once, as the client meant it.
     pub fn closed(&mut self, now: Timestamp, id: ConnectionId) {
+        self.drop_connection(now, id, true);
+    }
+
+    /// Drops a stream or WebSocket connection that broke: it was reset, or the transport failed. The
+    /// user's session lives on for [`grace_ms`](ServerConfig::grace_ms).
+    pub fn broken(&mut self, now: Timestamp, id: ConnectionId) {
+        self.drop_connection(now, id, false);
+    }
+
+    fn drop_connection(&mut self, now: Timestamp, id: ConnectionId, clean: bool) {
         self.advance(now);
         let end = match self.connections.get(id).and_then(|one| one.close_code) {
             Some(code) => ConnectionEnd::WebSocketClose(code),
@@ -154,7 +168,7 @@ impl ServerCore {
         };
         if let Some(mut connection) = self.connections.remove(id, &mut self.timers, end) {
             connection.abort(self.acceptors.side_mut(connection.server_kind));
-            self.leave(id, connection.user, true);
+            self.leave(id, connection.user, clean);
             self.settle();
         }
     }
@@ -197,6 +211,12 @@ impl ServerCore {
         self.advance(now);
         self.service_datagrams();
         while let Some(timer) = self.timers.pop_due(self.now) {
+            if matches!(
+                timer,
+                Timer::Channel(..) | Timer::User(..) | Timer::Answer(..)
+            ) {
+                self.revision += 1;
+            }
             let (partitions, mut cx) = self.split();
             match timer {
                 Timer::Connection(id) => cx.check_connection(id),
@@ -210,6 +230,12 @@ impl ServerCore {
                 Timer::User(key, user_id) => {
                     if let Some(partition) = partitions.get_mut(&key) {
                         partition.check_user(&mut cx, &user_id);
+                    }
+                    self.tidy(&key);
+                }
+                Timer::Answer(key, answer) => {
+                    if let Some(partition) = partitions.get_mut(&key) {
+                        partition.answer_late(&mut cx, *answer);
                     }
                     self.tidy(&key);
                 }
@@ -347,6 +373,7 @@ impl ServerCore {
         clean: bool,
     ) {
         let Some((key, user_id)) = user else { return };
+        self.revision += 1;
         let (partitions, mut cx) = self.split();
         if let Some(partition) = partitions.get_mut(&key) {
             partition.detach(&mut cx, id, &user_id, clean);
@@ -381,7 +408,7 @@ impl ServerCore {
     }
 
     /// Drops a partition that has become empty.
-    fn tidy(&mut self, key: &PartitionKey) {
+    pub(crate) fn tidy(&mut self, key: &PartitionKey) {
         if self.partitions.get(key).is_some_and(Partition::is_empty) {
             self.partitions.remove(key);
         }

@@ -6,7 +6,7 @@ use crate::authentication::{self, Refusal};
 use crate::connections::{ConnectionId, ServerKind};
 use crate::core::ServerCore;
 use crate::faults::Fault;
-use crate::partition::{Partition, PartitionKey};
+use crate::partition::PartitionKey;
 use crate::requests::{Asked, Fields, Wrong};
 use crate::steps::{ChatOperation, Step};
 use chat_core::codes::{operation, parameter as p, return_code};
@@ -91,14 +91,11 @@ impl ServerCore {
             connection.user = Some((key.clone(), identity.user_id.clone()));
         }
         self.stats.sessions += 1;
+        self.revision += 1;
         self.context().end_before_login(id);
         log::info!("{id} logged in");
         log::trace!("{id} is user {:?}", identity.user_id);
-        let keys = self.hash_keys;
-        let (memory, count) = (self.history_memory.clone(), self.channel_count.clone());
-        self.partitions
-            .entry(key.clone())
-            .or_insert_with(|| Partition::new(key.clone(), keys, memory, count));
+        self.make_partition(&key);
         let (partitions, mut cx) = self.split();
         // The response first: the client reads events of its session only once it is authenticated.
         cx.respond(id, asked, return_code::OK, None, parameters);
@@ -117,6 +114,7 @@ impl ServerCore {
         key: &PartitionKey,
         user_id: &Text,
     ) {
+        self.revision += 1;
         let (partitions, mut cx) = self.split();
         let Some(partition) = partitions.get_mut(key) else {
             debug_assert!(false, "a partition outlives its users");

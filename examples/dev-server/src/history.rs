@@ -20,6 +20,13 @@ pub(crate) struct Stored {
     pub(crate) bytes: usize,
 }
 
+impl Stored {
+    /// The memory of a message.
+    pub(crate) fn size(sender: &Text, content: &Value) -> usize {
+        size_of::<Self>() + sender.len() + content.heap_bytes()
+    }
+}
+
 /// The memory of the messages in all histories of a server. Each history updates its part, also
 /// when it is dropped.
 #[derive(Clone, Debug, Default)]
@@ -83,10 +90,19 @@ impl History {
         self.last_id
     }
 
-    /// The id of the next message. Ids are positive; after 2^31 messages the last one repeats, which
-    /// no run of this server reaches.
-    pub(crate) const fn next_id(&self) -> i32 {
-        self.last_id.saturating_add(1)
+    /// The id of the next message, if ids go up by `step`. At the greatest id, the last one repeats.
+    pub(crate) const fn next_id(&self, step: i32) -> i32 {
+        self.last_id.saturating_add(step)
+    }
+
+    /// Sets the id of the last message, from which the ids continue. The messages stay.
+    pub(crate) const fn set_last_id(&mut self, id: i32) {
+        self.last_id = id;
+    }
+
+    /// The messages, oldest first.
+    pub(crate) fn messages(&self) -> impl ExactSizeIterator<Item = &Stored> {
+        self.messages.iter()
     }
 
     /// The position of the last message among all messages, if it is still kept.
@@ -98,10 +114,13 @@ impl History {
         self.messages.len()
     }
 
-    /// Keeps a message under the next id, and drops the oldest messages beyond the limits.
+    /// Keeps a message under this id, and drops the oldest messages beyond `length` and the limit of
+    /// memory.
     pub(crate) fn push(
         &mut self,
         config: &ServerConfig,
+        length: usize,
+        id: i32,
         sequence: u64,
         sender: Text,
         content: Value,
@@ -110,23 +129,27 @@ impl History {
             self.last_sequence().is_none_or(|last| last < sequence),
             "messages are kept in the order in which they were sent"
         );
-        self.last_id = self.next_id();
-        let bytes = size_of::<Stored>() + sender.len() + content.heap_bytes();
-        self.bytes += bytes;
-        self.memory.0.fetch_add(bytes, Ordering::Relaxed);
-        self.messages.push_back(Stored {
-            id: self.last_id,
+        self.last_id = id;
+        self.restore(Stored {
+            id,
             sequence,
+            bytes: Stored::size(&sender, &content),
             sender,
             content,
-            bytes,
         });
-        while self.messages.len() > config.history_length || self.bytes > config.max_history_bytes {
+        while self.messages.len() > length || self.bytes > config.max_history_bytes {
             let Some(oldest) = self.messages.pop_front() else {
                 break;
             };
             self.release(oldest.bytes);
         }
+    }
+
+    /// Keeps a message that was kept before.
+    pub(crate) fn restore(&mut self, message: Stored) {
+        self.bytes += message.bytes;
+        self.memory.0.fetch_add(message.bytes, Ordering::Relaxed);
+        self.messages.push_back(message);
     }
 
     /// The newest `length` messages with an id above `after`, oldest first. A negative or too large
@@ -174,6 +197,8 @@ mod tests {
         for sequence in 0..count {
             history.push(
                 &ServerConfig::new(),
+                100,
+                history.next_id(1),
                 sequence as u64,
                 "s".into(),
                 Value::Int(1),
@@ -222,10 +247,13 @@ mod tests {
         let config = ServerConfig::new().with(|config| config.max_history_bytes = 10_000);
         let mut history = History::default();
         for sequence in 0..5 {
-            history.push(&config, sequence, "s".into(), Value::from("x".repeat(4000)));
+            let id = history.next_id(1);
+            let text = Value::from("x".repeat(4000));
+            history.push(&config, 100, id, sequence, "s".into(), text);
         }
         assert_eq!(ids(&history, -1, 0), [4, 5]);
-        history.push(&config, 6, "s".into(), Value::from("x".repeat(40_000)));
+        let text = Value::from("x".repeat(40_000));
+        history.push(&config, 100, 6, 6, "s".into(), text);
         assert_eq!((history.len(), history.last_id(), history.bytes), (0, 6, 0));
     }
 }

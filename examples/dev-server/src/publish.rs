@@ -5,6 +5,7 @@ use photon_proto::{Text, Value};
 use crate::channel_events::{messages_event, uneven_event};
 use crate::connections::ConnectionId;
 use crate::context::Context;
+use crate::event::Event;
 use crate::faults::Fault;
 use crate::partition::Partition;
 use crate::requests::{Asked, Publish};
@@ -41,7 +42,11 @@ impl Partition {
             return;
         };
         let messages = vec![(sender.clone(), content.clone())];
-        let mut event = messages_event(&name, messages, channel.history.next_id());
+        let mut event = messages_event(
+            &name,
+            messages,
+            channel.history.next_id(cx.config.message_id_step),
+        );
         if !cx.check_deliverable(id, asked, &mut event) {
             return;
         }
@@ -50,26 +55,44 @@ impl Partition {
             .faults
             .happens(Step::Publish, &Fault::WrongLengths)
         {
-            event = uneven_event(&name, sender, content.clone(), channel.history.next_id());
+            event = uneven_event(
+                &name,
+                sender,
+                content.clone(),
+                channel.history.next_id(cx.config.message_id_step),
+            );
         }
+        cx.respond_ok(id, asked);
+        self.distribute(cx, &name, sender, content, &mut event);
+    }
+
+    /// Sends a message to the subscribers of a channel, or collects it, and keeps it.
+    pub(crate) fn distribute(
+        &mut self,
+        cx: &mut Context<'_>,
+        name: &Text,
+        sender: &Text,
+        content: Value,
+        event: &mut Event,
+    ) {
         let sequence = cx.stats.next_sequence();
         cx.stats.messages += 1;
-        cx.respond_ok(id, asked);
         if cx.config.batch_messages > 1 {
-            self.gather(cx, &name, sender, content.clone());
+            self.gather(cx, name, sender, content.clone());
         } else {
             // Collected messages go first, even if collecting was switched off since: no message
             // may overtake another.
-            self.flush(cx, &name);
-            let to = self.members(&name);
-            cx.send_event(&to, &mut event);
+            self.flush(cx, name);
+            let to = self.members(name);
+            cx.send_event(&to, event);
         }
-        if let Some(channel) = self.channels.get_mut(&name) {
-            channel
-                .history
-                .push(cx.config, sequence, sender.clone(), content);
+        if let Some(channel) = self.channels.get_mut(name) {
+            let id = channel.history.next_id(cx.config.message_id_step);
+            let length = cx.config.history_length_of(name);
+            let history = &mut channel.history;
+            history.push(cx.config, length, id, sequence, sender.clone(), content);
             if channel.gathered.len() >= cx.config.batch_messages {
-                self.flush(cx, &name);
+                self.flush(cx, name);
             }
         }
     }
@@ -110,10 +133,17 @@ impl Partition {
         channel.gathered_until = None;
         channel.gathered_bytes = 0;
         let messages = std::mem::take(&mut channel.gathered);
-        if !messages.is_empty() {
-            let mut event = messages_event(name, messages, channel.history.last_id());
-            let to = self.members(name);
-            cx.send_event(&to, &mut event);
+        // An event has only the id of its last message: the others count down by one.
+        let (step, last_id) = (cx.config.message_id_step, channel.history.last_id());
+        let to = self.members(name);
+        if step == 1 && !messages.is_empty() {
+            cx.send_event(&to, &mut messages_event(name, messages, last_id));
+        } else {
+            let mut id = last_id.saturating_sub(step.saturating_mul(messages.len() as i32));
+            for message in messages {
+                id = id.saturating_add(step);
+                cx.send_event(&to, &mut messages_event(name, vec![message], id));
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The counters of the server, and the snapshots for tests.
 
-use photon_proto::Text;
 use photon_proto::udp::Cause;
+use photon_proto::{Text, Value};
 
 use crate::connections::ServerKind;
 
@@ -122,6 +122,18 @@ pub struct ChannelSnapshot {
     pub last_id: i32,
     /// The number of messages kept.
     pub history: usize,
+}
+
+/// A message that a channel keeps.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct StoredMessage {
+    /// Its id.
+    pub id: i32,
+    /// The user who sent it.
+    pub sender: Text,
+    /// Its content.
+    pub content: Value,
 }
 
 /// A user session with its state.

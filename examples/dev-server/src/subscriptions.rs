@@ -1,6 +1,5 @@
 //! Operations 0 and 1: subscribe and unsubscribe. Spec: chat.md 3.1, 3.2, 12.
 
-use std::collections::BTreeSet;
 use std::ops::Range;
 
 use photon_proto::{Text, Value};
@@ -9,6 +8,8 @@ use crate::connections::ConnectionId;
 use crate::context::Context;
 use crate::event::Event;
 use crate::faults::Fault;
+use crate::history_order::HistoryOrder;
+use crate::late_answers::LatePart;
 use crate::partition::Partition;
 use crate::requests::{Asked, Subscribe};
 use crate::steps::Step;
@@ -36,22 +37,45 @@ impl Partition {
         } else {
             &none
         };
-        let results: Vec<bool> = request
-            .channels
-            .iter()
-            .map(|name| !deny && self.enter(cx, user_id, name, properties))
-            .collect();
+        let order = cx.config.history_order;
+        let mut enter = |name: &Text| match order {
+            // The user enters later, and the limits of the channel count then.
+            HistoryOrder::Race => !name.is_empty(),
+            _ => self.enter(cx, user_id, name, properties),
+        };
+        let names = request.channels.iter();
+        let results: Vec<bool> = names.map(|name| !deny && enter(name)).collect();
         cx.respond_ok(id, asked);
-        let messages_first = cx
-            .config
-            .faults
-            .happens(Step::Subscribe, &Fault::MessagesFirst);
+        let messages_first = order == HistoryOrder::First
+            || cx
+                .config
+                .faults
+                .happens(Step::Subscribe, &Fault::MessagesFirst);
+        let copies = match order {
+            HistoryOrder::Late => Vec::new(),
+            _ => self.copy_histories(cx, id, &request, &results),
+        };
         if messages_first {
-            self.send_histories(cx, id, &request, &results);
+            Self::send_copies(cx, id, &copies);
         }
         self.confirm_subscription(cx, user_id, &request.channels, &results);
-        if !messages_first {
-            self.send_histories(cx, id, &request, &results);
+        match order {
+            _ if messages_first => {}
+            HistoryOrder::Late => {
+                self.answer_later(cx, id, user_id, LatePart::Build(request, results));
+            }
+            HistoryOrder::CopiedEarly => {
+                self.answer_later(cx, id, user_id, LatePart::Send(copies));
+            }
+            HistoryOrder::Race => {
+                Self::send_copies(cx, id, &copies);
+                let properties = properties.clone();
+                let entered = request.channels.iter().zip(results);
+                let names = entered.filter(|(_, result)| *result);
+                let names = names.map(|(name, _)| name.clone()).collect();
+                self.answer_later(cx, id, user_id, LatePart::Enter(names, properties));
+            }
+            _ => Self::send_copies(cx, id, &copies),
         }
     }
 
@@ -118,29 +142,6 @@ impl Partition {
             cx.send_event(&to, event);
             if twice {
                 cx.send_event(&to, event);
-            }
-        }
-    }
-
-    /// Sends the requesting connection one event 0 for each channel. Spec: chat.md 12.
-    fn send_histories(
-        &self,
-        cx: &mut Context<'_>,
-        id: ConnectionId,
-        request: &Subscribe,
-        results: &[bool],
-    ) {
-        let mut done = BTreeSet::new();
-        let mut budget = cx.history_budget(id);
-        for (at, (name, result)) in request.channels.iter().zip(results).enumerate() {
-            if *result && done.insert(name) {
-                let after = request
-                    .last_ids
-                    .as_ref()
-                    .and_then(|ids| ids.get(at))
-                    .copied()
-                    .unwrap_or_default();
-                self.send_history(cx, id, name, (request.history_length, after), &mut budget);
             }
         }
     }

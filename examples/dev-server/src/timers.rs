@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use photon_proto::{Text, Timestamp};
 
 use crate::connections::ConnectionId;
+use crate::late_answers::LateAnswer;
 use crate::partition::PartitionKey;
 
 /// The subject of a deadline. An entry is a reminder: its handler checks whether the deadline has
@@ -21,6 +22,8 @@ pub(crate) enum Timer {
     Channel(PartitionKey, Text),
     /// The end of a user's grace period.
     User(PartitionKey, Text),
+    /// A part of the answer to a subscription that follows later.
+    Answer(PartitionKey, Box<LateAnswer>),
 }
 
 /// The id of a reminder.

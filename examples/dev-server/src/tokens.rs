@@ -23,7 +23,11 @@ pub(crate) enum BadToken {
 
 pub(crate) struct Tokens {
     mac_key: [u8; 16],
+    cipher_key: [u8; 32],
     cipher: Cipher,
+    /// The clock of tokens minus that of the server, in microseconds: the clock of tokens continues
+    /// that of an earlier server.
+    clock_ahead_micros: i64,
 }
 
 impl Tokens {
@@ -31,10 +35,32 @@ impl Tokens {
         let (mut mac_key, mut key) = ([0; 16], [0; 32]);
         random.fill("token authentication", &mut mac_key);
         random.fill("token encryption", &mut key);
+        Self::from_keys(mac_key, key)
+    }
+
+    pub(crate) fn from_keys(mac_key: [u8; 16], cipher_key: [u8; 32]) -> Self {
         Self {
             mac_key,
-            cipher: Cipher::new(&Key::from_bytes(key)),
+            cipher_key,
+            cipher: Cipher::new(&Key::from_bytes(cipher_key)),
+            clock_ahead_micros: 0,
         }
+    }
+
+    pub(crate) const fn keys(&self) -> (&[u8; 16], &[u8; 32]) {
+        (&self.mac_key, &self.cipher_key)
+    }
+
+    /// The clock of tokens.
+    pub(crate) fn clock_micros(&self, now: Timestamp) -> i64 {
+        now.as_micros()
+            .cast_signed()
+            .saturating_add(self.clock_ahead_micros)
+    }
+
+    /// Sets the clock of tokens.
+    pub(crate) fn continue_at(&mut self, clock_micros: i64, now: Timestamp) {
+        self.clock_ahead_micros = clock_micros.saturating_sub(now.as_micros().cast_signed());
     }
 
     /// Issues a token for `identity` that is valid until `expires`.
@@ -48,7 +74,7 @@ impl Tokens {
         // The random prefix makes the tokens of equal logins differ; nothing else varies.
         let mut token = vec![0; 16];
         random.fill("token", &mut token);
-        token.extend(expires.as_micros().to_le_bytes());
+        token.extend(self.clock_micros(expires).to_le_bytes());
         for text in [&identity.app_id, &identity.app_version, &identity.user_id] {
             token.extend(u32::try_from(text.len()).unwrap_or(u32::MAX).to_le_bytes());
             token.extend(text.as_bytes());
@@ -82,7 +108,7 @@ impl Tokens {
             return Err(BadToken::Unknown);
         }
         let (expires, identity) = parse(content).ok_or(BadToken::Unknown)?;
-        if now >= expires {
+        if self.clock_micros(now) >= expires {
             Err(BadToken::Expired)
         } else {
             Ok(identity)
@@ -96,7 +122,7 @@ impl Tokens {
     }
 }
 
-fn parse(content: &[u8]) -> Option<(Timestamp, Identity)> {
+fn parse(content: &[u8]) -> Option<(i64, Identity)> {
     let (_random, rest) = content.split_first_chunk::<16>()?;
     let (expires, mut rest) = rest.split_first_chunk::<8>()?;
     let mut text = || {
@@ -107,7 +133,7 @@ fn parse(content: &[u8]) -> Option<(Timestamp, Identity)> {
     };
     let (app_id, app_version, user_id) = (text()?, text()?, text()?);
     Some((
-        Timestamp::from_micros(u64::from_le_bytes(*expires)),
+        i64::from_le_bytes(*expires),
         Identity {
             app_id,
             app_version,

@@ -20,7 +20,20 @@ pub(crate) struct User {
     pub(crate) friends: BTreeSet<Text>,
     pub(crate) status: i32,
     pub(crate) status_message: Option<Value>,
-    grace_until: Option<Timestamp>,
+    pub(crate) grace_until: Option<Timestamp>,
+}
+
+impl User {
+    /// Lets a session without connections end later; returns when.
+    pub(crate) fn begin_grace(&mut self, now: Timestamp, grace_ms: u64) -> Timestamp {
+        debug_assert!(
+            self.connections.is_empty(),
+            "a session with connections stays"
+        );
+        let until = now.plus_millis(grace_ms);
+        self.grace_until = Some(until);
+        until
+    }
 }
 
 impl Partition {
@@ -47,11 +60,15 @@ impl Partition {
                 cx.disconnect(other, SERVER_LOGIC, "the user has logged in elsewhere");
             }
         }
-        if !channels.is_empty() {
-            for at in portions(&channels) {
-                let results = vec![true; at.len()];
-                let part = channels.get(at).unwrap_or_default();
-                debug_assert_eq!(part.len(), results.len(), "portions are parts of the list");
+        if !channels.is_empty() && cx.config.event_5_on_login {
+            let parts: Vec<&[Text]> = if cx.config.split_event_5 {
+                channels.chunks(1).collect()
+            } else {
+                let parts = portions(&channels);
+                parts.filter_map(|at| channels.get(at)).collect()
+            };
+            for part in parts {
+                let results = vec![true; part.len()];
                 let mut event = self.subscription_event(user_id, part.to_vec(), results);
                 cx.send_event(&[id], &mut event);
             }
@@ -80,8 +97,7 @@ impl Partition {
         if !user.connections.is_empty() {
             return;
         }
-        let until = cx.now.plus_millis(cx.config.grace_ms);
-        user.grace_until = Some(until);
+        let until = user.begin_grace(cx.now, cx.config.grace_ms);
         self.went_offline(cx, user_id);
         if clean || cx.config.grace_ms == 0 {
             self.remove_user(cx, user_id);

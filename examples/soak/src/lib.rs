@@ -15,4 +15,4 @@ mod simulation;
 
 pub use dev_server::Transport;
 pub use run::{Report, run};
-pub use simulation::{Client, FRONT_END_PORT, Simulation};
+pub use simulation::{Client, FRONT_END_PORT, Loss, Simulation};

@@ -4,7 +4,9 @@ use chat_core::{
     ChatClient, ChatConfig, ConnectOptions, Event, LinkCommand, LinkError, LinkErrorKind, LinkId,
     LinkInput, SubscribeOptions, Timestamp, Wire,
 };
-use dev_server::sim::{DatagramSettings, End, LinkEvent, LinkKey, Network, StreamSettings};
+use dev_server::sim::{
+    AddressChange, DatagramSettings, End, LinkEvent, LinkKey, Network, StreamSettings,
+};
 use dev_server::{ConnectionId, MessageLink, ServerConfig, ServerCore, ServerKind, Transport};
 use std::collections::BTreeMap;
 
@@ -33,6 +35,30 @@ impl Client {
     pub fn newest_link(&self) -> Option<LinkKey> {
         self.links.values().next_back().copied()
     }
+}
+
+/// A way in which a client loses its connection, while the server keeps the session as configured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// The server's end closes the stream (FIN). Over UDP, which has no FIN, as
+    /// [`Silence`](Self::Silence).
+    Fin,
+    /// The stream is reset. Over UDP as [`Silence`](Self::Silence).
+    Reset,
+    /// Nothing arrives any more in either direction, and neither end is notified.
+    Silence,
+    /// Nothing arrives at the client; what it sends reaches the server.
+    HalfSilence,
+    /// The client has another address. A stream is silent then.
+    Address(AddressChange),
+}
+
+/// A seed for each start of the server: another process has other keys.
+fn server_seed(seed: u64, starts: u64) -> [u8; 32] {
+    let mut bytes = [3; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    bytes[8..16].copy_from_slice(&(starts ^ 0x0303_0303_0303_0303).to_le_bytes());
+    bytes
 }
 
 /// A server, its clients, the network between them, and the clock.
@@ -64,6 +90,11 @@ pub struct Simulation {
     owners: BTreeMap<LinkKey, (usize, LinkId)>,
     /// Kept for every link that was ever opened: a server may still receive its datagrams.
     targets: BTreeMap<LinkKey, LinkTarget>,
+    /// Whether the server's process runs.
+    running: bool,
+    /// How often the server was started.
+    starts: u64,
+    seed: u64,
     /// The server's end of each TCP or WebSocket link, and the reverse.
     connections: BTreeMap<LinkKey, ConnectionId>,
     keys: BTreeMap<ConnectionId, LinkKey>,
@@ -78,18 +109,19 @@ impl Simulation {
             config.front_end_ws_port = FRONT_END_PORT;
             config.front_end_wss_port = FRONT_END_PORT;
         });
-        let mut bytes = [3; 32];
-        bytes[..8].copy_from_slice(&seed.to_le_bytes());
         Self {
             now: Timestamp::ZERO,
             network: Network::new(seed),
-            server: ServerCore::new(config, bytes),
+            server: ServerCore::new(config, server_seed(seed, 0)),
             clients: Vec::new(),
             to_name_server: settings.clone(),
             to_front_end: settings,
             datagrams: DatagramSettings::default(),
             owners: BTreeMap::new(),
             targets: BTreeMap::new(),
+            running: true,
+            starts: 0,
+            seed,
             connections: BTreeMap::new(),
             keys: BTreeMap::new(),
         }
@@ -163,7 +195,8 @@ impl Simulation {
         let mut at_this_time = 0_u32;
         loop {
             self.step();
-            let next = [self.network.next_time(), self.server.poll_timeout()]
+            let server = self.server.poll_timeout().filter(|_| self.running);
+            let next = [self.network.next_time(), server]
                 .into_iter()
                 .chain(self.clients.iter().map(|client| client.chat.poll_timeout()))
                 .flatten()
@@ -184,6 +217,62 @@ impl Simulation {
         self.run_until(self.now.as_millis() + ms);
     }
 
+    /// Ends the connection of a client in one of the ways in which networks do. Returns whether it
+    /// had one.
+    pub fn lose(&mut self, index: usize, loss: Loss) -> bool {
+        let Some(key) = self.clients[index].newest_link() else {
+            return false;
+        };
+        let connection = self.connections.get(&key).copied();
+        match loss {
+            Loss::Fin => {
+                if let Some(connection) = connection {
+                    self.server.broken(self.now, connection);
+                    self.connections.remove(&key);
+                    self.keys.remove(&connection);
+                    self.network.close(self.now, key, End::Server);
+                } else {
+                    self.network.reset(self.now, key);
+                }
+            }
+            Loss::Reset => self.network.reset(self.now, key),
+            Loss::Silence => {
+                self.network.cut(key, End::Client);
+                self.network.cut(key, End::Server);
+            }
+            Loss::HalfSilence => self.network.cut(key, End::Client),
+            Loss::Address(change) => self.network.change_address(key, change),
+        }
+        true
+    }
+
+    /// Ends the server's process at once, as `kill -9` does: streams are closed by its operating
+    /// system, and datagrams have no destination. Returns the state that its state file has.
+    pub fn crash(&mut self) -> Vec<u8> {
+        self.running = false;
+        for (_, key) in std::mem::take(&mut self.keys) {
+            self.network.close(self.now, key, End::Server);
+        }
+        self.connections.clear();
+        self.server.state()
+    }
+
+    /// Starts the server again, with the configuration that it had, and with the state of an earlier
+    /// one if there is any.
+    ///
+    /// # Panics
+    /// If the state is not valid.
+    pub fn start_server(&mut self, state: Option<&[u8]>) {
+        self.starts += 1;
+        let seed = server_seed(self.seed, self.starts);
+        self.server = ServerCore::new(self.server.config().clone(), seed);
+        if let Some(state) = state {
+            let loaded = self.server.load_state(self.now, state);
+            assert_eq!(loaded, Ok(()), "the state of the last server");
+        }
+        self.running = true;
+    }
+
     /// Delivers what is due, then drives the server and every client.
     fn step(&mut self) {
         while let Some(delivery) = self.network.poll(self.now) {
@@ -192,10 +281,12 @@ impl Simulation {
                 End::Server => self.deliver_to_server(delivery.link, delivery.event),
             }
         }
-        if self.server.poll_timeout().is_some_and(|at| at <= self.now) {
-            self.server.service(self.now);
+        if self.running {
+            if self.server.poll_timeout().is_some_and(|at| at <= self.now) {
+                self.server.service(self.now);
+            }
+            self.drain_server();
         }
-        self.drain_server();
         for index in 0..self.clients.len() {
             self.drive_client(index);
         }
@@ -224,6 +315,13 @@ impl Simulation {
     }
 
     fn deliver_to_server(&mut self, key: LinkKey, event: LinkEvent) {
+        if !self.running {
+            // The operating system of the server answers a stream; nothing answers a datagram.
+            if event == LinkEvent::Accepted {
+                self.network.reset(self.now, key);
+            }
+            return;
+        }
         match (event, self.connections.get(&key).copied()) {
             (LinkEvent::Accepted, _) => {
                 let LinkTarget {
@@ -256,7 +354,7 @@ impl Simulation {
                 self.server.received_datagram(
                     self.now,
                     target.server_kind,
-                    key.address(),
+                    self.network.address(key),
                     || "127.0.0.1".to_owned(),
                     &bytes,
                 );
@@ -265,8 +363,12 @@ impl Simulation {
                 self.server.received(self.now, connection, &bytes)
             }
             (LinkEvent::Writable, Some(connection)) => self.write_server(connection),
-            (LinkEvent::Closed | LinkEvent::Reset, Some(connection)) => {
-                self.server.closed(self.now, connection);
+            (end @ (LinkEvent::Closed | LinkEvent::Reset), Some(connection)) => {
+                if end == LinkEvent::Closed {
+                    self.server.closed(self.now, connection);
+                } else {
+                    self.server.broken(self.now, connection);
+                }
                 self.connections.remove(&key);
                 self.keys.remove(&connection);
                 self.network.close(self.now, key, End::Server);
@@ -278,7 +380,7 @@ impl Simulation {
     fn drain_server(&mut self) {
         for server_kind in [ServerKind::NameServer, ServerKind::FrontEnd] {
             while let Some((to, datagram)) = self.server.transmit_datagram(self.now, server_kind) {
-                if let Some(key) = LinkKey::from_address(to) {
+                if let Some(key) = self.network.link_at(to) {
                     self.network.send(self.now, key, End::Server, datagram);
                 }
                 self.server.transmitted_datagram(server_kind);

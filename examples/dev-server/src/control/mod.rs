@@ -8,9 +8,10 @@ use crate::authentication::AuthRule;
 use crate::core::ServerCore;
 use crate::netem::ConditionsError;
 use crate::settings::{SERVER_LOGIC, parse_reason};
+use photon_proto::Text;
 
 /// The form of each command, and its effect.
-const COMMANDS: [(&str, &str); 16] = [
+const COMMANDS: [(&str, &str); 18] = [
     (
         "fault FAULT [xN]",
         "switch a fault on, for the next N times if given: STEP=FAULT or an alias, see `help faults`",
@@ -42,6 +43,14 @@ const COMMANDS: [(&str, &str); 16] = [
     (
         "kick USER [REASON [TEXT]]",
         "disconnect a user (in \"..\" if the id has spaces); REASON is a number or a name of `help reasons`, server-logic by default",
+    ),
+    (
+        "publish CHANNEL TEXT",
+        "publish a text in each channel of this name (in \"..\" if it has spaces), as user operator",
+    ),
+    (
+        "restart-channel CHANNEL [keep]",
+        "drop the messages of each channel of this name: ids count from 1 again. keep: its users stay in it",
     ),
     (
         "help [faults|switches|reasons]",
@@ -96,6 +105,8 @@ impl ServerCore {
             "users" if rest.is_empty() => Ok(self.list_users()),
             "stats" if rest.is_empty() => Ok(self.list_stats()),
             "kick" => self.kick_command(rest),
+            "publish" => self.publish_command(rest),
+            "restart-channel" => self.restart_command(rest),
             "help" => lists::help(rest),
             "quit" if rest.is_empty() => Ok("stopping".to_owned()),
             "" => Err("no command: write help for a list".to_owned()),
@@ -221,6 +232,58 @@ impl ServerCore {
             )),
             count => Ok(format!("{count} connections of {user:?} are ended")),
         }
+    }
+}
+
+/// The sender of messages that the operator publishes.
+const OPERATOR: &str = "operator";
+
+impl ServerCore {
+    fn publish_command(&mut self, text: &str) -> Result<String, String> {
+        let words = words(text).map_err(|error| error.to_string())?;
+        let (channel, text) = words
+            .split_first()
+            .filter(|(_, text)| !text.is_empty())
+            .ok_or("no channel or no text: write publish CHANNEL TEXT")?;
+        let (now, text) = (self.now, text.join(" "));
+        let apps = self.apps_with(channel)?;
+        for (app_id, app_version) in &apps {
+            let app = (app_id.as_str(), app_version.as_str());
+            self.publish(now, app, channel, OPERATOR, text.as_str());
+        }
+        Ok(format!("published in {} channels", apps.len()))
+    }
+
+    fn restart_command(&mut self, text: &str) -> Result<String, String> {
+        let words = words(text).map_err(|error| error.to_string())?;
+        let (channel, keep) = match words.as_slice() {
+            [channel] => (channel, false),
+            [channel, keep] if keep == "keep" => (channel, true),
+            _ => {
+                return Err(
+                    "write restart-channel CHANNEL, or restart-channel CHANNEL keep".into(),
+                );
+            }
+        };
+        let now = self.now;
+        let apps = self.apps_with(channel)?;
+        for (app_id, app_version) in &apps {
+            self.restart_channel(now, (app_id.as_str(), app_version.as_str()), channel, keep);
+        }
+        Ok(format!("{} channels begin again", apps.len()))
+    }
+
+    /// App ids and versions in which a channel of this name exists.
+    fn apps_with(&self, channel: &str) -> Result<Vec<(Text, Text)>, String> {
+        let mut all = self.channels();
+        all.retain(|one| one.name == channel);
+        if all.is_empty() {
+            return Err(format!(
+                "there is no channel {channel:?}: `channels` lists them"
+            ));
+        }
+        let apps = all.into_iter().map(|one| (one.app_id, one.app_version));
+        Ok(apps.collect())
     }
 }
 

@@ -173,6 +173,7 @@ impl Arguments {
                 server.config.token_lifetime_ms =
                     value::<u64>(parser, option)?.saturating_mul(1000);
             }
+            "--state" => server.state_file = Some(text(parser, option)?.into()),
             "--properties" => server.config.properties = true,
             "--encrypt-answers" => server.config.encrypt_answers = true,
             "--set" | "--fault" => {

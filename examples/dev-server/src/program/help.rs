@@ -9,8 +9,8 @@ const LIST_COLUMNS: usize = 100;
 
 const OPTIONS: &str = "\
 A Photon Chat name server and chat front end in one program, for development and tests.
-It is not a production server (that is the Photon cloud): it keeps everything in memory and
-checks no passwords.
+It is not a production server (that is the Photon cloud): it keeps everything in memory (and
+with --state in one file), and checks no passwords.
 
 Usage: photon-dev-server [OPTION]...
 
@@ -50,6 +50,11 @@ What it does:
     --app-id ID                  Accept this app id; may be repeated. Default: accept all
     --region CODE                Offer this region; may be repeated. Default: eu, us and asia
     --token-lifetime SECONDS     Validity of the name server's tokens. Default 3600
+    --state FILE                 Keep channels, sessions and tokens in this file, so that they survive
+                                 a restart. It is written within about 0.1 s of a change and at the
+                                 end, so that kill -9 loses no more than that. A file that is damaged
+                                 or of another version is an error. It holds the keys of tokens:
+                                 keep it to yourself. See keep-channels, keep-sessions, grace-ms
     --properties                 Let clients set channel and user properties (operation 8)
     --encrypt-answers            Encrypt everything once a connection has keys, as real servers do
     --set SETTING                Change a switch, see below; may be repeated
@@ -80,6 +85,12 @@ Network conditions of UDP datagrams, in both directions:
     --corrupt PERCENT            One bit of this share is flipped
     --seed N                     The same seed gives the same conditions. Tokens and keys stay
                                  unpredictable
+
+How it answers subscriptions and losses (switches of --set, listed below with their numbers):
+    history-order and history-delay-ms: when history, event 5 and live messages come. history-length,
+    history-lengths: how much. ignore-last-ids, message-id-step, event-5-on-login, split-event-5: what
+    other servers do. grace-ms: how long a session outlives its last connection. channel-linger-ms:
+    how long an empty channel keeps its messages. token-lifetime-ms: when tokens expire.
 
 Settings of --set and --fault:
     STEP=FAULT[:ARG] [xN]        A fault at a step (-ns: name server, -fe: front end), for the next

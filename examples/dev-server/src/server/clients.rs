@@ -113,7 +113,7 @@ impl Clients {
             let Some(client) = self.all.get_mut(&token) else {
                 continue;
             };
-            let mut gone = false;
+            let (mut gone, mut broken) = (false, false);
             client.queued = false;
             match client.stream.read(&mut self.buffer) {
                 Ok(0) => gone = true,
@@ -126,14 +126,20 @@ impl Clients {
                 Err(error) => match error.kind() {
                     ErrorKind::WouldBlock => {}
                     ErrorKind::Interrupted => client.queued = true,
-                    _ => gone = true,
+                    _ => broken = true,
                 },
             }
             if client.queued {
                 self.readable.push_back(token);
             }
-            if gone && let Some(Client { id: Some(id), .. }) = self.all.remove(&token) {
-                core.closed(now, id);
+            if (gone || broken)
+                && let Some(Client { id: Some(id), .. }) = self.all.remove(&token)
+            {
+                if broken {
+                    core.broken(now, id);
+                } else {
+                    core.closed(now, id);
+                }
             }
         }
     }
@@ -165,7 +171,7 @@ impl Clients {
                     ErrorKind::Interrupted => {}
                     _ => {
                         self.all.remove(&token);
-                        core.closed(now, id);
+                        core.broken(now, id);
                         return;
                     }
                 },

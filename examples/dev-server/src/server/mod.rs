@@ -20,6 +20,7 @@ mod handle;
 mod listener;
 mod local;
 mod options;
+mod state_file;
 mod web;
 
 use std::io;
@@ -45,6 +46,7 @@ pub use local::LocalServer;
 pub use options::{
     Addresses, Certificate, ServerOptions, UdpAddresses, UdpPorts, WsAddresses, WsPorts, WssOptions,
 };
+use state_file::StateFile;
 use web::WebClients;
 
 const WAKER: Token = Token(0);
@@ -69,6 +71,7 @@ pub struct Server {
     clients: Clients,
     web: WebClients,
     identity: Option<Identity>,
+    state_file: Option<StateFile>,
     addresses: Addresses,
     commands: Receiver<Command>,
     sender: Sender<Command>,
@@ -80,7 +83,7 @@ impl Server {
     ///
     /// # Errors
     /// [`io::Error`] if the host cannot be resolved or a port cannot be bound (the text names it),
-    /// if the certificate is not valid, or if the operating system has no random numbers.
+    /// if the certificate or the state file is not valid, or if the operating system has no random numbers.
     pub fn bind(options: &ServerOptions) -> io::Result<Self> {
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
@@ -176,6 +179,10 @@ impl Server {
         if let Some(wss) = wss {
             core.set_front_end_wss_port(wss.front_end.port());
         }
+        let state_file = options.state_file.as_deref();
+        let state_file = state_file
+            .map(|path| StateFile::open(path, &mut core))
+            .transpose()?;
         let (sender, commands) = mpsc::channel();
         Ok(Self {
             poll,
@@ -195,6 +202,7 @@ impl Server {
             clients: Clients::new(),
             web: WebClients::new(),
             identity,
+            state_file,
             addresses,
             commands,
             sender,
@@ -224,7 +232,7 @@ impl Server {
     /// Serves clients until a handle stops the server, then closes all connections.
     ///
     /// # Errors
-    /// [`io::Error`] if waiting for sockets fails. An error of one client only ends that client.
+    /// [`io::Error`] if waiting for sockets fails, or the last write of the state file. An error of one client only ends that client.
     pub fn run(mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENTS_PER_TURN);
         loop {
@@ -255,7 +263,7 @@ impl Server {
             let (instant, now) = (Instant::now(), self.now());
             while let Ok(command) = self.commands.try_recv() {
                 match command {
-                    Command::Stop => return Ok(()),
+                    Command::Stop => return self.stop(),
                     Command::With(act) => {
                         // Moves the core's time forward.
                         self.core.service(now);
@@ -290,7 +298,17 @@ impl Server {
             }
             self.clients.expire(self.poll.registry(), instant);
             self.web.expire(&mut self.core, now, instant);
+            if let Some(file) = &mut self.state_file {
+                file.write_if_due(&self.core, instant);
+            }
         }
+    }
+
+    fn stop(self) -> io::Result<()> {
+        let Self {
+            core, state_file, ..
+        } = self;
+        state_file.map_or(Ok(()), |mut file| file.write(&core))
     }
 
     fn accept(&mut self, now: Timestamp, instant: Instant) {
@@ -340,11 +358,14 @@ impl Server {
         let lines = self.datagrams.iter().map(DatagramSocket::deadline);
         let core = lines.chain([self.core.poll_timeout()]).flatten().min();
         let core = core.map(|at| Duration::from_micros(at.micros_since(now)));
+        let state_file = self.state_file.as_ref();
+        let state_file = state_file.and_then(|file| file.deadline(&self.core));
         let instants = self
             .listeners
             .iter()
             .map(Listener::deadline)
-            .chain([self.clients.deadline(), self.web.deadline()]);
+            .chain([self.clients.deadline(), self.web.deadline()])
+            .chain([state_file]);
         let others = instants
             .flatten()
             .map(|at| at.saturating_duration_since(Instant::now()));

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use crate::config::ServerConfig;
 use crate::connections::ServerKind;
@@ -25,6 +26,12 @@ pub struct ServerOptions {
     /// The configuration of the core. The server replaces its front-end ports by the real ones, and
     /// applies its [`conditions`](ServerConfig::conditions) to UDP datagrams in both directions.
     pub config: ServerConfig,
+    /// The file in which the [state](crate::ServerCore::state) is kept. [`Server::bind`] loads it if
+    /// it exists; a running server writes it within about 0.1 s of a change (later if writing takes
+    /// long), and when it stops. Default `None`: the state ends with the server.
+    ///
+    /// [`Server::bind`]: super::Server::bind
+    pub state_file: Option<PathBuf>,
     /// The seed of every random number except those of TLS. Default `None`: from the operating
     /// system.
     pub seed: Option<[u8; 32]>,
@@ -43,6 +50,7 @@ impl Default for ServerOptions {
             ws: None,
             wss: None,
             config: ServerConfig::new(),
+            state_file: None,
             seed: None,
             line_seed: None,
         }

@@ -4,6 +4,7 @@ use std::fmt::{self, Display, Formatter};
 
 use super::SettingError;
 use crate::config::ServerConfig;
+use crate::history_order::HistoryOrder;
 use crate::netem::Percent;
 
 /// A switch with a value. As text: `SWITCH=VALUE`.
@@ -115,6 +116,46 @@ impl Field for Vec<String> {
     }
 }
 
+impl Field for Vec<(String, usize)> {
+    const FORM: &'static str = "NAME:N[,NAME:N]|none";
+
+    fn read(text: &str) -> Option<Self> {
+        let pair = |one: &str| {
+            let (name, number) = one.trim().rsplit_once(':')?;
+            (!name.is_empty()).then_some(())?;
+            Some((name.to_owned(), number.parse().ok()?))
+        };
+        match text {
+            "none" => Some(Self::new()),
+            text => text.split(',').map(pair).collect(),
+        }
+    }
+
+    fn show(&self) -> String {
+        let all: Vec<String> = self
+            .iter()
+            .map(|(name, number)| format!("{name}:{number}"))
+            .collect();
+        if all.is_empty() {
+            "none".to_owned()
+        } else {
+            all.join(",")
+        }
+    }
+}
+
+impl Field for HistoryOrder {
+    const FORM: &'static str = "after|first|split|backwards|twice|late|copied-early|race";
+
+    fn read(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|order| order.name() == text)
+    }
+
+    fn show(&self) -> String {
+        self.to_string()
+    }
+}
+
 struct Switch {
     name: &'static str,
     form: &'static str,
@@ -175,6 +216,11 @@ const SWITCHES: &[Switch] = switches! {
     "max-total-unfinished-bytes" => max_total_unfinished_bytes,
     "max-id-bytes" => max_id_bytes,
     "history-length" => history_length,
+    "history-lengths" => history_lengths,
+    "history-order" => history_order,
+    "history-delay-ms" => history_delay_ms,
+    "ignore-last-ids" => ignore_last_ids,
+    "message-id-step" => message_id_step,
     "max-history-bytes" => max_history_bytes,
     "max-total-history-bytes" => max_total_history_bytes,
     "max-users" => max_users,
@@ -192,10 +238,14 @@ const SWITCHES: &[Switch] = switches! {
     "login-timeout-ms" => login_timeout_ms,
     "linger-ms" => linger_ms,
     "grace-ms" => grace_ms,
+    "keep-channels" => keep_channels,
+    "keep-sessions" => keep_sessions,
     "channel-linger-ms" => channel_linger_ms,
     "encrypt-answers" => encrypt_answers,
     "empty-responses" => empty_responses,
     "split-event-5" => split_event_5,
+    "event-5-on-login" => event_5_on_login,
+    "spoiled-text" => spoiled_text,
     "single-login" => single_login,
     "status-on-login" => status_on_login,
     "report-offline-friends" => report_offline_friends,

@@ -39,6 +39,8 @@ fn every_switch_parses_its_value_and_is_a_field_by_that_name() {
         let other = match form {
             "on|off" if config.switch(name).unwrap() == "on" => "off",
             "on|off" => "on",
+            "NAME:N[,NAME:N]|none" => "lobby:17,a:b:0",
+            orders if orders.starts_with("after|") => "copied-early",
             _ => "17",
         };
         let text = format!("{name}={other}");

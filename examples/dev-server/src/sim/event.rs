@@ -12,8 +12,8 @@ const ADDRESS_PREFIX: u128 = 0xFD00 << 112;
 const ADDRESS_PORT: u16 = 5000;
 
 impl LinkKey {
-    /// Returns the address of the client for a server that distinguishes datagrams by their source.
-    /// Each link has its own.
+    /// Returns the address of the client for a server that distinguishes datagrams by their source,
+    /// unless it [changed](super::Network::change_address). Each link has its own.
     #[must_use]
     pub const fn address(self) -> SocketAddr {
         let ip = Ipv6Addr::from_bits(ADDRESS_PREFIX | self.0 as u128);
@@ -23,11 +23,25 @@ impl LinkKey {
     /// Returns the link with this [`address`](Self::address); `None` if no link can have it.
     #[must_use]
     pub fn from_address(address: SocketAddr) -> Option<Self> {
+        let link = Self::of_any_address(address)?;
+        (link.address() == address).then_some(link)
+    }
+
+    /// The link that has this address or had it once.
+    pub(super) fn of_any_address(address: SocketAddr) -> Option<Self> {
         let SocketAddr::V6(address) = address else {
             return None;
         };
-        let number = u64::try_from(address.ip().to_bits() ^ ADDRESS_PREFIX).ok()?;
-        (address.port() == ADDRESS_PORT).then_some(Self(number))
+        let bits = address.ip().to_bits();
+        let number = u64::try_from(bits & u128::from(u64::MAX)).ok()?;
+        (bits >> 112 == ADDRESS_PREFIX >> 112).then_some(Self(number))
+    }
+
+    /// The address of the client after so many changes of its port and of its host.
+    pub(super) fn changed_address(self, ports: u16, hosts: u16) -> SocketAddr {
+        let bits = ADDRESS_PREFIX | u128::from(hosts) << 64 | u128::from(self.0);
+        let port = ADDRESS_PORT.wrapping_add(ports);
+        SocketAddr::new(IpAddr::V6(Ipv6Addr::from_bits(bits)), port)
     }
 }
 
@@ -49,6 +63,15 @@ impl End {
             Self::Server => Self::Client,
         }
     }
+}
+
+/// A change of a client's address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AddressChange {
+    /// Another port, as when a router forgets a mapping (NAT rebinding).
+    Port,
+    /// Another host, as when a phone changes from WLAN to a mobile network.
+    Host,
 }
 
 /// An event at an end of a link.

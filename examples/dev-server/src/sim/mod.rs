@@ -36,13 +36,14 @@ mod rng;
 mod stream;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::SocketAddr;
 
 use photon_proto::Timestamp;
 
 use crate::netem::{Conditions, DatagramCopy, NetemStats, Pipe};
 use datagram::{DatagramLink, FateFn};
 pub use datagram::{DatagramSettings, SentDatagram};
-pub use event::{Delivery, End, LinkEvent, LinkKey};
+pub use event::{AddressChange, Delivery, End, LinkEvent, LinkKey};
 use link::Link;
 pub use rng::Rng;
 use stream::StreamLink;
@@ -52,6 +53,8 @@ pub use stream::StreamSettings;
 struct Entry {
     link: Box<dyn Link>,
     checks: [(End, Option<(Timestamp, u64)>); 2],
+    /// How often the client's port and host changed.
+    address_changes: (u16, u16),
 }
 
 /// All links, and the bytes in flight on them.
@@ -152,6 +155,7 @@ impl Network {
             Entry {
                 link,
                 checks: [(End::Server, None), (End::Client, None)],
+                address_changes: (0, 0),
             },
         );
         self.update_checks(key);
@@ -207,6 +211,51 @@ impl Network {
     /// end is notified.
     pub fn cut(&mut self, link: LinkKey, towards: End) {
         self.change(link, |link, _| link.cut(towards));
+    }
+
+    /// Changes the address of a link's client. From now on datagrams of the client come from the new
+    /// address, and those that the server sends to the old one are lost. A stream has no use for
+    /// another address: the link is [`cut`](Self::cut) in both directions.
+    ///
+    /// ```
+    /// use dev_server::sim::{AddressChange, DatagramSettings, Network};
+    /// use photon_proto::Timestamp;
+    ///
+    /// let mut network = Network::new(1);
+    /// let link = network.open_datagrams(Timestamp::ZERO, &DatagramSettings::default());
+    /// let old = network.address(link);
+    /// network.change_address(link, AddressChange::Port);
+    /// let new = network.address(link);
+    /// assert_eq!((old.ip() == new.ip(), old.port() == new.port()), (true, false));
+    /// assert_eq!((network.link_at(old), network.link_at(new)), (None, Some(link)));
+    /// ```
+    pub fn change_address(&mut self, link: LinkKey, change: AddressChange) {
+        let Some(entry) = self.links.get_mut(&link) else {
+            return;
+        };
+        let (ports, hosts) = &mut entry.address_changes;
+        match change {
+            AddressChange::Port => *ports = ports.wrapping_add(1),
+            AddressChange::Host => *hosts = hosts.wrapping_add(1),
+        }
+        if entry.link.in_flight(End::Client).is_none() {
+            self.cut(link, End::Server);
+            self.cut(link, End::Client);
+        }
+    }
+
+    /// Returns the present address of a link's client.
+    #[must_use]
+    pub fn address(&self, link: LinkKey) -> SocketAddr {
+        let entry = self.links.get(&link);
+        let (ports, hosts) = entry.map_or((0, 0), |entry| entry.address_changes);
+        link.changed_address(ports, hosts)
+    }
+
+    /// Returns the link whose client has this address now.
+    #[must_use]
+    pub fn link_at(&self, address: SocketAddr) -> Option<LinkKey> {
+        LinkKey::of_any_address(address).filter(|link| self.address(*link) == address)
     }
 
     /// Changes the conditions of a datagram link for datagrams sent to this end from now on. It has
@@ -366,7 +415,7 @@ impl Network {
     /// Updates the checks of a link after any change of it, and drops the link once both ends have
     /// closed.
     fn update_checks(&mut self, key: LinkKey) {
-        let Some(Entry { link, checks }) = self.links.get_mut(&key) else {
+        let Some(Entry { link, checks, .. }) = self.links.get_mut(&key) else {
             return;
         };
         let over = link.is_over();

@@ -32,6 +32,7 @@ fn help_lists_every_option() {
         "--ws-port",
         "--wss-port",
         "--write-cert",
+        "--state",
         "--loss",
         "ulimit -n",
         "--fault",
