@@ -57,6 +57,10 @@ pub struct Connected {
     pub now: Timestamp,
     /// Whether events are taken after each call, as a frame loop does.
     pub take_events: bool,
+    /// The bytes that the client has received, with what the carrier adds.
+    pub received_bytes: u64,
+    /// How often bytes were passed to it.
+    pub received: u64,
     carrier: Carrier,
     protocol: Protocol,
     /// The other end of reliable UDP, one for each server.
@@ -105,6 +109,8 @@ impl Connected {
             chat,
             now: Timestamp::from_millis(1),
             take_events: true,
+            received_bytes: 0,
+            received: 0,
             carrier,
             protocol,
             acceptor: None,
@@ -166,6 +172,8 @@ impl Connected {
     /// As [`Connected::input`], through `calls`.
     pub fn input_with(&mut self, calls: &mut impl Calls, bytes: &[u8]) {
         let (now, link) = (self.now, self.link);
+        self.received_bytes += bytes.len() as u64;
+        self.received += 1;
         calls.call(&mut self.chat, |chat| {
             chat.handle_link(now, link, LinkInput::Received(bytes));
             false
@@ -244,6 +252,8 @@ impl Connected {
             }
             for datagram in &datagrams {
                 idle = false;
+                self.received_bytes += datagram.len() as u64;
+                self.received += 1;
                 calls.call(&mut self.chat, |chat| {
                     chat.handle_link(now, link, LinkInput::Received(datagram));
                     false

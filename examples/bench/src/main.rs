@@ -11,12 +11,16 @@
 //! counts. `cargo run --release -p photon-bench -- udp` prints only these rows. It also prints the
 //! time of a message over sockets of this machine, for information only: times vary from run to
 //! run.
+//!
+//! `cargo run --release -p photon-bench -- hostile` prints what hostile inputs cost, and fails if one
+//! exceeds the limits. With `sample`, it takes some of them only, which takes a quarter of a minute.
 #![forbid(unsafe_code)]
 
 mod cases;
+mod hostile_table;
 mod udp;
 
-use photon_bench::hostile;
+use photon_bench::hostile::GLIBC_TUNABLES;
 use std::process::{Command, ExitCode, Stdio};
 use udp::Library;
 
@@ -25,10 +29,6 @@ const USAGE: u8 = 64;
 /// The repetitions of both runs.
 const FEW: u64 = 200;
 const MANY: u64 = 1_200;
-/// Keeps glibc from copying with `rep movsb`. Callgrind counts one instruction per copied byte
-/// there, so a large copy would cost many times what it costs on the processor, and a buffer that
-/// grows past glibc's threshold would look like a regression.
-const GLIBC_TUNABLES: &str = "glibc.cpu.x86_rep_movsb_threshold=100000000";
 /// The number of messages for the time over sockets.
 const LOOPBACK_MESSAGES: u64 = 100_000;
 
@@ -37,53 +37,21 @@ fn main() -> ExitCode {
     match arguments.as_slice() {
         [] => table(|_| true),
         [only] if only == "udp" => table(|case| case.messages > 1),
-        [only] if only == "hostile" => hostile_table(),
-        [flag, name, repetitions] if flag == "--run" => run(name, repetitions),
-        [flag] if flag == "--hostile-names" => {
-            hostile::all()
-                .iter()
-                .for_each(|input| println!("{}", input.name));
-            ExitCode::SUCCESS
+        [only] if only == "hostile" => hostile_table::print(1),
+        [only, sample] if only == "hostile" && sample == "sample" => {
+            hostile_table::print(hostile_table::SAMPLE)
         }
-        [flag, name] if flag == "--hostile" => run_hostile(name),
+        [flag, name, repetitions] if flag == "--run" => run(name, repetitions),
+        [flag] if flag == hostile_table::RUN => hostile_table::run(),
         _ => {
             eprintln!(
-                "photon-bench: wrong arguments\nUsage: photon-bench [udp]\nPrints the table, or only \
-                 the rows of reliable UDP. Install valgrind for instruction counts."
+                "photon-bench: wrong arguments\nUsage: photon-bench [udp | hostile [sample]]\nPrints the \
+                 table, only the rows of reliable UDP, or the cost of hostile inputs (all, or some \
+                 of them). Install valgrind for instruction counts."
             );
             ExitCode::from(USAGE)
         }
     }
-}
-
-/// Passes one hostile input to a client, for callgrind.
-fn run_hostile(name: &str) -> ExitCode {
-    match hostile::all().into_iter().find(|input| input.name == name) {
-        Some(input) => {
-            hostile::run(&input);
-            ExitCode::SUCCESS
-        }
-        None => {
-            eprintln!("photon-bench: there is no hostile input {name:?}");
-            ExitCode::from(USAGE)
-        }
-    }
-}
-
-/// Prints the cost of each hostile input.
-fn hostile_table() -> ExitCode {
-    println!(
-        "{:<45} {:>9} {:>10} {:>6} {:>12} {:>12}",
-        "input", "bytes", "heap", "calls", "work", "longest"
-    );
-    for input in hostile::all() {
-        let cost = hostile::cost(&input);
-        println!(
-            "{:<45} {:>9} {:>10} {:>6} {:>12} {:>12}",
-            input.name, cost.input_bytes, cost.heap_bytes, cost.calls, cost.work, cost.longest_work
-        );
-    }
-    ExitCode::SUCCESS
 }
 
 /// Repeats one case, for callgrind.
@@ -99,17 +67,7 @@ fn run(name: &str, repetitions: &str) -> ExitCode {
 }
 
 fn table(shown: impl Fn(&cases::Case) -> bool) -> ExitCode {
-    let valgrind = Command::new("valgrind")
-        .arg("--version")
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success());
-    if !valgrind {
-        eprintln!(
-            "photon-bench: valgrind is missing, so there are no instruction counts; install it to get them"
-        );
-    }
+    let valgrind = has_valgrind();
     println!(
         "{:<55} {:>14} {:>12} {:>12}",
         "case", "instructions", "allocations", "bytes"
@@ -135,6 +93,22 @@ fn table(shown: impl Fn(&cases::Case) -> bool) -> ExitCode {
         );
     }
     ExitCode::SUCCESS
+}
+
+/// Whether instructions can be counted. If not, explains it on standard error.
+fn has_valgrind() -> bool {
+    let found = Command::new("valgrind")
+        .arg("--version")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success());
+    if !found {
+        eprintln!(
+            "photon-bench: valgrind is missing, so there are no instruction counts; install it to get them"
+        );
+    }
+    found
 }
 
 /// Prints the ratio of our instructions to those of `rusty_enet`.

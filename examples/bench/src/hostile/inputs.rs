@@ -20,20 +20,12 @@ pub struct Input {
 }
 
 /// The bytes of an input.
+#[derive(Debug, PartialEq, Eq)]
 pub enum Content {
     /// Messages, which the carrier frames.
     Messages(Vec<Vec<u8>>),
     /// What arrives on the link, as it is.
     Raw(Vec<Vec<u8>>),
-}
-
-impl Content {
-    /// All bytes.
-    #[must_use]
-    pub fn bytes(&self) -> usize {
-        let (Self::Messages(all) | Self::Raw(all)) = self;
-        all.iter().map(Vec::len).sum()
-    }
 }
 
 /// The limits of a server that has none.
