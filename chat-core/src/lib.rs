@@ -86,7 +86,7 @@
 //!    taken. After `service(t)` with `more == false` and a full drain, without new input and
 //!    without an intent that armed a timer, the next deadline is later than `t`. There is one
 //!    exception: taking events can free space for input that waited for it, and that input is due
-//!    "now".
+//!    "now". The same goes for an attempt to connect again ([`ChatConfig::restore`]).
 //! 5. **Back-pressure by not pulling.** Outgoing: intents return [`RequestError::QueueFull`] when
 //!    too many encoded bytes are queued; over UDP, unacknowledged bytes count as queued. Incoming:
 //!    [`wants_input`](ChatClient::wants_input) returns false at the cap, and the silence timer is
@@ -104,7 +104,9 @@
 //! 8. **Order and endings.** Events come in causal order; a state is announced before any data of
 //!    it. The end of a connection is announced in this order: failed results of everything pending,
 //!    then [`Event::StateChanged`] to Error or Disconnected, then, for Error, exactly one
-//!    [`Event::Error`]. No event follows until the next connect, reconnect or disconnect call.
+//!    [`Event::Error`]. No event follows until the next connect, reconnect or disconnect call. With
+//!    [`ChatConfig::restore`] one more follows, and later an attempt of the client itself:
+//!    [`Event::ReconnectScheduled`], [`Event::ReconnectGaveUp`] or [`Event::CredentialsNeeded`].
 //! 9. **Results.** `subscribe` and `unsubscribe` return a [`RequestId`], and every distinct name of
 //!    a request gets exactly one [`Outcome`]. There are also unsolicited outcomes, whose `request`
 //!    is `None`: another client of the same user, or the server itself, subscribed or unsubscribed.

@@ -27,6 +27,7 @@ use photon_proto::{DecodeError, Text, udp};
 /// any state but 0 ── disconnect() ──────────────────────> 10
 /// any of 1 to 4 ──── any other end of the connection ───> -1
 /// 3 ──────────────── a reconnect that fails, once ──────> 1
+/// -1 ─────────────── an attempt with restore on ────────> 3 or 1
 /// ```
 ///
 /// Exhaustive: the documented API has exactly these states. Spec: chat.md 1.9 and 6.

@@ -55,6 +55,7 @@ impl ChatClient {
         }
         let addresses = self.name_server_addresses()?;
         self.check_event_space()?;
+        self.cancel_reconnect();
         self.login.begin(addresses, options.region);
         self.set_state(State::ConnectingToNameServer);
         self.open_name_server();
@@ -142,11 +143,17 @@ impl ChatClient {
             return Err(RequestError::NothingToReconnectTo);
         };
         self.check_event_space()?;
-        self.login.begin_reconnect();
-        self.set_state(State::ConnectingToFrontEnd);
-        self.open_front_end(&address);
+        self.cancel_reconnect();
+        self.open_with_token(&address);
         self.assert_consistent();
         Ok(())
+    }
+
+    /// Connects to the front end of the last login with its token.
+    pub(super) fn open_with_token(&mut self, address: &ServerAddress) {
+        self.login.begin_reconnect();
+        self.set_state(State::ConnectingToFrontEnd);
+        self.open_front_end(address);
     }
 
     /// Parses the configured addresses.

@@ -1,7 +1,8 @@
 //! How connections end, and state changes. Spec: chat.md 6.
 //!
 //! ```text
-//!  peer or link fails ─> fail_connection ─> end_connection ─┬─> failed results, Error
+//!  peer or link fails ─> fail_connection ─> end_connection ─┬─> failed results, Error,
+//!                                                           │   then `restoring` decides
 //!                                                           ├─> next address of the name server
 //!                                                           └─> name server, after a reconnect
 //!  application ────────> disconnect ─> retire_connection ────> failed results, Disconnected
@@ -13,7 +14,9 @@ use super::retired::Finished;
 use crate::error::{RegionsError, RequestError};
 use crate::event::Event;
 use crate::link::{LinkCommand, LinkId};
+use crate::operation::authenticate::is_token_refusal;
 use crate::operation::pending::RequestKind;
+use crate::restore::UnwantedEnd;
 use crate::state::{CauseKind, DisconnectCause, PeerErrorCode, State, Step};
 use crate::timers::Timer;
 use alloc::boxed::Box;
@@ -26,8 +29,8 @@ use photon_proto::peer::{End, Peer};
 impl ChatClient {
     /// Ends the connection (`disconnect`). The state becomes [`State::Disconnected`] at once. Data
     /// that was accepted before is still sent, for at most
-    /// [`ChatConfig::flush_timeout`](crate::ChatConfig::flush_timeout). Does nothing in states 0
-    /// and 10. Spec: chat.md 6.2.
+    /// [`ChatConfig::flush_timeout`](crate::ChatConfig::flush_timeout). Cancels a scheduled
+    /// reconnect. Does nothing else in states 0 and 10. Spec: chat.md 6.2.
     ///
     /// ```
     /// # let mut simulation = soak::Simulation::with_one_connected_client();
@@ -42,6 +45,7 @@ impl ChatClient {
     /// # Ok::<(), chat_core::RequestError>(())
     /// ```
     pub fn disconnect(&mut self) {
+        self.cancel_reconnect();
         if matches!(self.state, State::Uninitialized | State::Disconnected) {
             return;
         }
@@ -90,7 +94,7 @@ impl ChatClient {
             code,
             PeerErrorCode::FrontEndConnectFailed | PeerErrorCode::FrontEndTimeout
         );
-        if self.login.is_reconnecting() && front_end_unreachable {
+        if self.may_fall_back() && front_end_unreachable {
             return self.fall_back_to_name_server(cause);
         }
         let name_server_unreachable = self.state == State::ConnectingToNameServer
@@ -107,8 +111,17 @@ impl ChatClient {
             cause
         };
         cause.earlier = self.login.take_earlier_causes();
+        let token_refused = cause.return_code.filter(|&code| {
+            self.login.is_reconnecting()
+                && cause.kind == CauseKind::AuthenticationRefused
+                && is_token_refusal(code)
+        });
+        if self.state == State::ConnectingToFrontEnd {
+            self.login.on_front_end_failed();
+        }
         self.login.halt();
-        // The order is specified: failed results, the state, then the error. Spec: chat.md 6.2.
+        // The order is specified: failed results, the state, the error, and then what follows.
+        // Spec: chat.md 6.2.
         self.fail_pending_requests();
         self.set_state(State::Error);
         let message = Text::from(cause.to_string());
@@ -117,11 +130,22 @@ impl ChatClient {
             log::Level::Error,
             format_args!("{} ({}): {:?}", code.name(), code.code(), cause.kind),
         );
+        let end = self.restore.is_some().then(|| UnwantedEnd {
+            cause: Box::new(cause.clone()),
+            closed_by_server: matches!(
+                code,
+                PeerErrorCode::FrontEndConnectClosed | PeerErrorCode::NameServerConnectClosed
+            ),
+            token_refused,
+        });
         self.events.push(Event::Error {
             code,
             cause: Box::new(cause),
             message,
         });
+        if let Some(end) = end {
+            self.schedule_reconnect(end);
+        }
     }
 
     /// Handles the end that the peer reported.

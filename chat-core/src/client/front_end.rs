@@ -4,9 +4,8 @@
 use super::ChatClient;
 use crate::address::ServerAddress;
 use crate::codes::operation;
-use crate::codes::return_code;
 use crate::error::RequestError;
-use crate::operation::authenticate::{self, Login};
+use crate::operation::authenticate::{self, Login, is_token_refusal};
 use crate::state::{CauseKind, DisconnectCause, Server, State};
 use alloc::format;
 use photon_proto::peer::SendOptions;
@@ -63,23 +62,30 @@ impl ChatClient {
             State::ConnectingToFrontEnd,
             "a front end is logged in to in this state only"
         );
-        self.login.halt();
+        self.login.on_front_end_login();
         self.store_login(login);
         self.set_state(State::ConnectedToFrontEnd);
+        self.note_connected();
     }
 
-    /// Whether a refused login only means that the kept token has expired. Spec: chat.md 2.10.
+    /// Whether a refused login only means that the kept token has expired, and the client goes on to
+    /// the name server. Spec: chat.md 2.10.
     pub(super) fn is_token_expired(&self, code: i16) -> bool {
-        self.login.is_reconnecting()
-            && matches!(
-                code,
-                return_code::AUTHENTICATION_TICKET_EXPIRED | return_code::INVALID_AUTHENTICATION
-            )
+        self.may_fall_back() && is_token_refusal(code)
+    }
+
+    /// Whether an attempt that fails here continues on the name server: it uses the token of an
+    /// earlier login, and the credentials of that login may be used again.
+    pub(super) fn may_fall_back(&self) -> bool {
+        self.login.is_reconnecting() && !self.asks_for_credentials()
     }
 
     /// Falls back from a failed reconnect to the name server. The cause is reported only if that
     /// fails as well.
     pub(super) fn fall_back_to_name_server(&mut self, cause: DisconnectCause) {
+        if let (Some(restore), Some(code)) = (&mut self.restore, cause.return_code) {
+            restore.on_token_refused(code);
+        }
         self.retire_connection();
         self.login.fall_back_to_name_server(cause);
         self.set_state(State::ConnectingToNameServer);

@@ -22,10 +22,10 @@ pub(super) struct LoginFlow {
     current: usize,
     /// The causes that ended the attempts before the present one.
     earlier: Vec<DisconnectCause>,
-    /// The region to log in for once the name server is connected.
+    /// Whether a name server was connected over a transport that encrypts, since the connect call.
+    was_secure: bool,
+    /// The region to log in for once the name server is connected. `None`: the client stays there.
     region: Option<Text>,
-    /// The region of the last login.
-    last_region: Option<Text>,
     /// Runs while a login waits for its response.
     login_timer: Timer,
     /// Runs while connecting.
@@ -34,9 +34,23 @@ pub(super) struct LoginFlow {
     token: Option<Secret<Value>>,
     /// The front end that the token is for.
     front_end: Option<ServerAddress>,
+    /// The region of that front end.
+    token_region: Option<Text>,
+    /// Whether the last attempt at a front end failed, so that the name server had better assign
+    /// one: it may know another, and issues a new token.
+    front_end_failed: bool,
     /// Whether the front end is tried with the token of an earlier login. The name server is the
     /// second way then.
     reconnecting: bool,
+}
+
+/// The way back to the region of the application.
+#[derive(Debug)]
+pub(super) enum WayBack {
+    /// Directly, with the token of the last login.
+    FrontEnd(ServerAddress),
+    /// By way of the name server.
+    NameServer,
 }
 
 impl LoginFlow {
@@ -51,8 +65,19 @@ impl LoginFlow {
         );
         self.addresses = addresses;
         self.current = 0;
+        self.was_secure = false;
         self.earlier.clear();
         self.region = region;
+    }
+
+    /// Starts over with the addresses and the region of the last connect call.
+    pub(super) fn begin_again(&mut self) {
+        debug_assert!(
+            !self.reconnecting && !self.is_waiting(),
+            "the attempt before was halted"
+        );
+        self.current = self.first_fallback_address();
+        self.earlier.clear();
     }
 
     /// The address of the name server in use, if there was a connect call.
@@ -74,22 +99,22 @@ impl LoginFlow {
         Ok(())
     }
 
-    /// Goes back from a failed reconnect to the name server, with the region of the last login.
+    /// Goes back from a failed reconnect to the name server.
     pub(super) fn fall_back_to_name_server(&mut self, cause: DisconnectCause) {
         debug_assert!(self.reconnecting, "only a reconnect has a second way");
         self.halt();
         self.earlier.push(cause);
-        self.region = self.last_region.clone();
+        self.front_end_failed = true;
         self.current = self.first_fallback_address();
     }
 
     /// Returns the index of the first address for a fall back. A client never moves from secure to
-    /// insecure, so after a secure front end only secure addresses are tried, if there are any (an
+    /// insecure, so after a secure server only secure addresses are tried, if there are any (an
     /// insecure name server may assign a secure front end). All addresses from that index on are
     /// secure, because the connect call refuses an insecure address after a secure one.
     fn first_fallback_address(&self) -> usize {
         let is_secure = |address: &ServerAddress| address.scheme().is_secure();
-        if self.front_end.as_ref().is_some_and(is_secure) {
+        if self.was_secure || self.front_end.as_ref().is_some_and(is_secure) {
             self.addresses.iter().position(is_secure).unwrap_or(0)
         } else {
             0
@@ -125,7 +150,10 @@ impl LoginFlow {
     pub(super) fn on_name_server_ready(&mut self) -> Option<Text> {
         self.connect_timer = Timer::Off;
         self.earlier.clear();
-        self.region.take()
+        self.was_secure |= self
+            .address()
+            .is_some_and(|address| address.scheme().is_secure());
+        self.region.clone()
     }
 
     /// Notes that a login was sent. Its deadline starts with the next time.
@@ -134,11 +162,6 @@ impl LoginFlow {
         self.login_timer = Timer::Armed {
             after_ms: timeout_ms,
         };
-    }
-
-    /// Notes the region of a login, for [`LoginFlow::fall_back_to_name_server`].
-    pub(super) fn set_last_region(&mut self, region: &str) {
-        self.last_region = Some(region.into());
     }
 
     /// Notes that the name server has responded to the login.
@@ -157,10 +180,9 @@ impl LoginFlow {
         self.expects_login() || self.connect_timer != Timer::Off
     }
 
-    /// Stops waiting, because the client is connected or gave up. Addresses and token stay.
+    /// Stops waiting, because the client is connected or gave up. Addresses, region and token stay.
     pub(super) fn halt(&mut self) {
         (self.login_timer, self.connect_timer) = (Timer::Off, Timer::Off);
-        self.region = None;
         self.reconnecting = false;
         self.earlier.clear();
     }
@@ -175,9 +197,22 @@ impl LoginFlow {
         self.token = Some(token);
     }
 
+    /// Keeps the front end that the name server assigned for the region.
     pub(super) fn set_front_end(&mut self, address: ServerAddress) {
         debug_assert!(self.token.is_some(), "a front end is kept with its token");
         self.front_end = Some(address);
+        self.token_region = self.region.clone();
+    }
+
+    /// Notes that the front end accepted the token.
+    pub(super) fn on_front_end_login(&mut self) {
+        self.halt();
+        self.front_end_failed = false;
+    }
+
+    /// Notes that the attempt at the front end ended before the login.
+    pub(super) fn on_front_end_failed(&mut self) {
+        self.front_end_failed = true;
     }
 
     /// Forgets the token and the front end that it is for.
@@ -190,13 +225,25 @@ impl LoginFlow {
         self.token.as_ref().and(self.front_end.clone())
     }
 
-    /// Notes that the front end is tried with the token of an earlier login.
+    /// Notes that the front end is tried with the token of an earlier login, to return to the region
+    /// of that login.
     pub(super) fn begin_reconnect(&mut self) {
         debug_assert!(
             self.reconnect_address().is_some(),
             "a reconnect needs a token and its front end"
         );
         self.reconnecting = true;
+        self.region = self.token_region.clone();
+    }
+
+    /// Returns the way to where the application wanted to be. `None` without a connect call.
+    pub(super) fn way_back(&self) -> Option<WayBack> {
+        // The token may be for another region than the one that was chosen last.
+        let usable = !self.front_end_failed && self.region == self.token_region;
+        match self.reconnect_address() {
+            Some(address) if usable => Some(WayBack::FrontEnd(address)),
+            _ => self.address().map(|_| WayBack::NameServer),
+        }
     }
 
     pub(super) fn is_reconnecting(&self) -> bool {

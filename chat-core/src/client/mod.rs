@@ -15,6 +15,7 @@ mod login_flow;
 mod name_server;
 mod pump;
 mod rest;
+mod restoring;
 mod retired;
 
 use crate::config::{AuthValues, ChatConfig};
@@ -26,9 +27,11 @@ use crate::messages::MessagesBuilder;
 use crate::model::{Channel, Model};
 use crate::operation::names::check_id;
 use crate::operation::pending::PendingRequests;
+use crate::restore::Restoration;
 use crate::secret::Secret;
 use crate::state::State;
 use crate::stats::Stats;
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use connection::Connection;
 use core::fmt;
@@ -63,6 +66,8 @@ pub struct ChatClient {
     /// Links of earlier connections that still send what was accepted.
     retired: RetiredLinks,
     login: LoginFlow,
+    /// What the client knows about coming back by itself, if it does.
+    restore: Option<Box<Restoration>>,
     pending: PendingRequests,
     model: Model,
     /// Reused for each event with messages, so that decoding one allocates only its result.
@@ -114,6 +119,10 @@ impl ChatClient {
             connection: None,
             retired: RetiredLinks::default(),
             login: LoginFlow::default(),
+            restore: config
+                .restore
+                .as_ref()
+                .map(|options| Box::new(Restoration::new(options))),
             pending: PendingRequests::new(keys),
             model: Model::new(keys, &config),
             builder: MessagesBuilder::default(),
@@ -163,7 +172,8 @@ impl ChatClient {
         Ok(())
     }
 
-    /// Sets the credentials for the next login on the name server. Spec: chat.md 7.
+    /// Sets the credentials for the next login on the name server. If the client waits for them
+    /// ([`Event::CredentialsNeeded`]), it continues with the next `service`. Spec: chat.md 7.
     ///
     /// ```
     /// # let mut simulation = soak::Simulation::with_one_client();
@@ -174,6 +184,7 @@ impl ChatClient {
     /// ```
     pub fn set_custom_authentication(&mut self, values: AuthValues) {
         self.config.authentication = values;
+        self.continue_with_credentials();
     }
 
     /// Sets the most verbose level that this client logs.

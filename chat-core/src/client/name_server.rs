@@ -89,6 +89,9 @@ impl ChatClient {
         );
         let region = self.login.on_name_server_ready();
         self.set_state(State::ConnectedToNameServer);
+        if region.is_none() {
+            self.note_connected();
+        }
         if let Some(region) = region
             && let Err(error) = self.log_in_on_name_server(&region)
         {
@@ -119,7 +122,7 @@ impl ChatClient {
                 Ok(authenticate::write_for_name_server(buffer, config, region)?)
             })?;
         config.log_request(operation::AUTHENTICATE);
-        self.login.set_last_region(region);
+        self.login.set_region(region.into());
         self.login
             .on_login_sent(self.config.authenticate_timeout_ms);
         self.armed = true;

@@ -206,9 +206,13 @@ impl ChatClient {
             // The peer applies the same rule to silence.
             return upkeep;
         }
-        [self.pending.deadline(now), self.login.deadline(now)]
-            .into_iter()
-            .fold(upkeep, earlier)
+        [
+            self.pending.deadline(now),
+            self.login.deadline(now),
+            self.reconnect_deadline(),
+        ]
+        .into_iter()
+        .fold(upkeep, earlier)
     }
 
     /// Whether the driver should read from this link. False while enough is buffered.
@@ -230,6 +234,9 @@ impl ChatClient {
             self.login.start_timers(now);
             self.pending.start_timers(now);
             self.retired.start_timers(now);
+            if let Some(restore) = &mut self.restore {
+                restore.start_timer(now);
+            }
         }
         self.now
     }
@@ -378,8 +385,10 @@ impl ChatClient {
         }
         if let Some(step) = self.login.overdue(now) {
             self.on_deadline(step);
-        } else {
+        } else if self.connection.is_some() {
             self.end_if_overdue(now);
+        } else {
+            self.reconnect_if_due(now);
         }
     }
 

@@ -71,6 +71,10 @@ impl ChatClient {
             ("unanswered unsubscribe requests", unsubscribe_unanswered),
             ("get-regions requests", pending.regions.len()),
             ("steps of a login", usize::from(self.login.is_waiting())),
+            (
+                "scheduled reconnects",
+                usize::from(self.is_reconnect_scheduled()),
+            ),
             ("deadlines", usize::from(self.poll_timeout().is_some())),
         ];
         let left = counters
@@ -123,6 +127,10 @@ impl ChatClient {
         debug_assert!(
             !self.login.is_reconnecting() || state == State::ConnectingToFrontEnd,
             "reconnecting in {state:?}"
+        );
+        debug_assert!(
+            !self.is_reconnect_scheduled() || self.may_connect(),
+            "a reconnect is scheduled in {state:?}"
         );
     }
 }

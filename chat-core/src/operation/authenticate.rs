@@ -1,6 +1,6 @@
 //! Authenticate (230), on both servers. Spec: chat.md 2.4 and 2.9.
 
-use crate::codes::{auth_type, operation, parameter};
+use crate::codes::{auth_type, operation, parameter, return_code};
 use crate::config::ChatConfig;
 use crate::secret::Secret;
 use alloc::vec::Vec;
@@ -16,6 +16,15 @@ pub(crate) struct Login {
     pub(crate) user_id: Option<Text>,
     pub(crate) nickname: Option<Text>,
     pub(crate) data: Option<Value>,
+}
+
+/// Whether a front end refuses a token with this code because it is no longer valid. A new one helps.
+/// Spec: chat.md 2.10.
+pub(crate) const fn is_token_refusal(code: i16) -> bool {
+    matches!(
+        code,
+        return_code::AUTHENTICATION_TICKET_EXPIRED | return_code::INVALID_AUTHENTICATION
+    )
 }
 
 /// Writes the login on the name server. Spec: chat.md 2.4.

@@ -26,6 +26,7 @@ mod reconnect;
 mod regions;
 mod repeated;
 mod requests;
+mod restore;
 mod server_texts;
 mod status;
 mod stream_timers;
