@@ -215,7 +215,9 @@ pub use event::{
 };
 pub use link::{LinkCommand, LinkError, LinkErrorKind, LinkId, LinkInput, Target, Wire};
 pub use listener::{Listener, dispatch};
-pub use messages::{Content, Message, Messages, OwnedContent, OwnedMessage, PrivateMessage};
+pub use messages::{
+    Content, Message, Messages, Origin, OwnedContent, OwnedMessage, PrivateMessage,
+};
 pub use model::Channel;
 pub use options::{
     ConnectOptions, OperationOptions, PrivateOptions, PropertyOptions, PublishOptions,

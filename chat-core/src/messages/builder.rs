@@ -2,7 +2,6 @@
 
 use super::{Block, ContentSpan, Entries, Entry, Messages, Other, Span, Undecodable};
 use alloc::boxed::Box;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 use photon_proto::{DecodeError, DecodeErrorKind, Element, Limits, Value, ValueRef};
 
@@ -159,6 +158,11 @@ impl MessagesBuilder {
         self.contents.push(ContentSpan::Text(span));
     }
 
+    #[cfg(test)]
+    pub(crate) fn text_for_tests(&mut self, bytes: &[u8]) {
+        self.text(bytes);
+    }
+
     fn other(&mut self, other: Other) {
         debug_assert!(
             u32::try_from(self.others.len()).is_ok(),
@@ -207,12 +211,12 @@ impl MessagesBuilder {
                 .map(|(&sender, &content)| Entry { sender, content }),
         );
         let others = core::mem::take(&mut self.others);
-        Ok(Messages(Arc::new(Block {
+        Ok(Messages::new(Block {
             text: text.into(),
             entries: Entries::new(&self.entries),
             others,
             last_id,
-        })))
+        }))
     }
 
     /// Whether all texts are UTF-8: one check of all bytes, then one of each start and end. A text

@@ -2,6 +2,7 @@
 
 mod builder;
 mod content;
+mod origin;
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -12,6 +13,7 @@ use photon_proto::{Text, Value};
 pub(crate) use builder::MessagesBuilder;
 pub(crate) use content::Undecodable;
 pub use content::{Content, OwnedContent};
+pub use origin::Origin;
 
 /// A range of bytes in the shared text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,13 +144,84 @@ impl Block {
 /// # let _ = show;
 /// ```
 #[derive(Clone)]
-pub struct Messages(Arc<Block>);
+pub struct Messages {
+    block: Arc<Block>,
+    /// The index of the first message in the block: the client may deliver only a part of what
+    /// arrived together.
+    start: u32,
+    /// The index behind the last message, and the origin.
+    end: End,
+}
+
+/// An index and an origin in four bytes: with eight, the largest event would exceed its limit of 48.
+#[derive(Clone, Copy)]
+struct End(u32);
+
+impl End {
+    const INDEX_BITS: u32 = 30;
+    const MAX_INDEX: usize = (1 << Self::INDEX_BITS) - 1;
+
+    fn new(index: usize, origin: Origin) -> Self {
+        debug_assert!(
+            index <= Self::MAX_INDEX,
+            "each message takes a byte of an event, and events are smaller"
+        );
+        Self(index.min(Self::MAX_INDEX) as u32 | origin.number() << Self::INDEX_BITS)
+    }
+
+    const fn index(self) -> usize {
+        self.0 as usize & Self::MAX_INDEX
+    }
+
+    const fn origin(self) -> Origin {
+        Origin::of_number(self.0 >> Self::INDEX_BITS)
+    }
+}
 
 impl Messages {
+    fn new(block: Block) -> Self {
+        let end = End::new(block.entries.as_slice().len(), Origin::Live);
+        Self {
+            block: Arc::new(block),
+            start: 0,
+            end,
+        }
+    }
+
+    /// The messages with these indices, which must be in range, and with this origin. They share
+    /// the text.
+    pub(crate) fn part(&self, from: usize, to: usize, origin: Origin) -> Self {
+        debug_assert!(
+            from <= to && to <= self.len(),
+            "{from} to {to} of {}",
+            self.len()
+        );
+        let (start, end) = (self.start as usize, self.end.index());
+        let to = (start + to).min(end);
+        Self {
+            block: Arc::clone(&self.block),
+            start: (start + from).min(to) as u32,
+            end: End::new(to, origin),
+        }
+    }
+
+    fn entries(&self) -> &[Entry] {
+        let all = self.block.entries.as_slice();
+        all.get(self.start as usize..self.end.index())
+            .unwrap_or_default()
+    }
+
+    /// Returns how the messages reached the client. Only those of a public channel have another
+    /// origin than [`Origin::Live`].
+    #[must_use]
+    pub const fn origin(&self) -> Origin {
+        self.end.origin()
+    }
+
     /// Returns the number of messages.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.entries.as_slice().len()
+        self.end.index() - self.start as usize
     }
 
     /// Whether there are no messages. Those of an event are never empty.
@@ -160,26 +233,30 @@ impl Messages {
     /// Returns one message. Index 0 is the oldest.
     #[must_use]
     pub fn get(&self, index: usize) -> Option<Message<'_>> {
-        let entry = self.0.entries.as_slice().get(index)?;
-        Some(self.0.message(index, entry))
+        let entry = self.entries().get(index)?;
+        Some(self.block.message(self.start as usize + index, entry))
     }
 
     /// Iterates over the messages, oldest first.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Message<'_>> + DoubleEndedIterator {
-        let entries = self.0.entries.as_slice().iter().enumerate();
-        entries.map(|(index, entry)| self.0.message(index, entry))
+        let entries = self.entries().iter().enumerate();
+        entries.map(|(index, entry)| self.block.message(self.start as usize + index, entry))
     }
 
     /// Returns the id of the last message, if the server sent it.
     #[must_use]
     pub fn last_id(&self) -> Option<i32> {
-        self.0.last_id
+        let left_out = self.block.entries.as_slice().len() - self.end.index();
+        self.block
+            .last_id?
+            .checked_sub(i32::try_from(left_out).ok()?)
     }
 
-    /// Returns how many bytes of memory these messages keep alive.
+    /// Returns how many bytes of memory these messages keep alive: those of all messages that
+    /// arrived together with them.
     #[must_use]
     pub fn pinned_bytes(&self) -> usize {
-        self.0.pinned_bytes()
+        self.block.pinned_bytes()
     }
 }
 

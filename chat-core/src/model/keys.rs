@@ -15,3 +15,13 @@ pub(crate) struct ChannelKey {
     /// Ascends in the order of first subscription or first message.
     pub(super) number: u64,
 }
+
+#[cfg(test)]
+impl ChannelKey {
+    pub(crate) const fn for_tests() -> Self {
+        Self {
+            private: false,
+            number: 0,
+        }
+    }
+}

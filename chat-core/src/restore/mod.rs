@@ -16,6 +16,8 @@
 //!  an end with a final reason, no attempt left, 60 s without credentials ──> ReconnectGaveUp
 //! ```
 
+#[allow(dead_code, reason = "not wired yet")]
+pub(crate) mod continuity;
 // Used by the client from the next commits on.
 #[allow(dead_code, reason = "not wired yet")]
 mod deferred;

@@ -1,0 +1,224 @@
+//! Questions of one channel: when the client asks the server for messages, and how long it waits.
+
+use super::{
+    Continuity, MAX_QUESTIONS, Question, QuestionKind, Questions, Recent, Step, Surroundings,
+    is_within,
+};
+use crate::model::keys::ChannelKey;
+use crate::timers::Timer;
+use alloc::vec::Vec;
+use photon_proto::Timestamp;
+
+impl Continuity {
+    /// Whether an answer may still arrive.
+    pub(super) fn was_asked(&self, now: Timestamp) -> bool {
+        self.open
+            .as_ref()
+            .is_some_and(|open| is_within(open.window, now))
+    }
+
+    /// Notes that the present question filled a hole: it does not count against the limit.
+    pub(super) fn note_filled(&mut self) {
+        let question = self.open.as_mut().and_then(|open| open.question.as_mut());
+        if let Some(question) =
+            question.filter(|question| !question.filled && question.kind.is_own())
+        {
+            question.filled = true;
+            self.filled = self.filled.saturating_add(1);
+        }
+    }
+
+    /// Ends or asks a question, after an event of so many messages.
+    pub(super) fn settle(
+        &mut self,
+        around: &mut Surroundings<'_>,
+        messages: usize,
+        steps: &mut Vec<Step>,
+    ) {
+        let held = self.holds();
+        if let Some(kind) = self.question() {
+            let full_answer = match kind {
+                QuestionKind::Application { messages } => messages,
+                _ => around.questions.full_answer(),
+            };
+            let is_full = messages >= full_answer;
+            if !held && self.proven {
+                self.end_question(around);
+                self.ask_for_cut(around);
+            } else if held && is_full {
+                self.end_question(around);
+                if full_answer >= around.questions.full_answer() {
+                    // The server has no more.
+                    self.release(around, steps);
+                }
+            }
+        }
+        if self.holds() && self.question().is_none() && !self.ask(around, QuestionKind::Overlap) {
+            if self.proven || around.may_ask {
+                self.release(around, steps);
+            } else {
+                // The application may be about to subscribe with history.
+                self.start_question(around, QuestionKind::Silent);
+            }
+        }
+        self.apply_caps(around);
+    }
+
+    pub(super) fn question(&self) -> Option<QuestionKind> {
+        let open = self.open.as_ref()?;
+        open.question.as_ref().map(|question| question.kind)
+    }
+
+    /// Asks the server if that is allowed. Returns whether it is.
+    pub(super) fn ask(&mut self, around: &mut Surroundings<'_>, kind: QuestionKind) -> bool {
+        if !around.may_ask || self.asked >= MAX_QUESTIONS.saturating_add(self.filled) {
+            return false;
+        }
+        self.asked += 1;
+        let last_id = match kind {
+            QuestionKind::Everything => 0,
+            _ => self.last_id_to_ask(),
+        };
+        around.questions.ask(around.channel, last_id);
+        self.start_question(around, kind);
+        true
+    }
+
+    /// Asks again for messages that were dropped because of a cap.
+    pub(super) fn ask_for_cut(&mut self, around: &mut Surroundings<'_>) {
+        let cut = self
+            .open
+            .as_mut()
+            .is_some_and(|open| core::mem::take(&mut open.cut));
+        if cut {
+            self.ask(around, QuestionKind::Overlap);
+        }
+    }
+
+    pub(super) fn start_question(&mut self, around: &mut Surroundings<'_>, kind: QuestionKind) {
+        self.end_question(around);
+        let serial = around.questions.start(around.now, around.channel);
+        let open = self.open.get_or_insert_default();
+        open.question = Some(Question {
+            serial: Some(serial),
+            kind,
+            filled: false,
+        });
+        if kind != QuestionKind::Silent {
+            self.open_window(around);
+        }
+    }
+
+    pub(super) fn open_window(&mut self, around: &Surroundings<'_>) {
+        let end = around.now.plus_millis(around.questions.window_ms());
+        self.open.get_or_insert_default().window = Timer::At(end);
+    }
+
+    pub(super) fn end_question(&mut self, around: &mut Surroundings<'_>) {
+        let question = self.open.as_mut().and_then(|open| open.question.take());
+        if let Some(serial) = question.and_then(|question| question.serial) {
+            around.questions.cancel(serial);
+        }
+    }
+
+    /// Handles the end of the time that a question waits. Returns what to hand out.
+    pub(crate) fn on_deadline(&mut self, around: &mut Surroundings<'_>, serial: u64) -> Vec<Step> {
+        let mut steps = Vec::new();
+        let Some(kind) = self.question() else {
+            debug_assert!(false, "an ended question has no deadline");
+            return steps;
+        };
+        debug_assert!(
+            self.open
+                .as_ref()
+                .and_then(|open| open.question.as_ref())
+                .is_some_and(|question| { question.serial == Some(serial) }),
+            "a channel has one question"
+        );
+        self.end_question(around);
+        if self.holds() {
+            self.release(around, &mut steps);
+        } else if !self.proven && kind != QuestionKind::Everything && around.questions.restores() {
+            // Silence may mean another life with lower ids. More silence changes nothing: the next
+            // message decides.
+            self.ask(around, QuestionKind::Everything);
+        }
+        self.ask_for_cut(around);
+        debug_assert!(self.is_consistent(), "{self:?}");
+        steps
+    }
+
+    /// Notes that the client has subscribed again, with [`Continuity::last_id_to_ask`].
+    pub(crate) fn on_asked(&mut self, around: &mut Surroundings<'_>) {
+        self.asked = self.asked.saturating_add(1);
+        if !self.proven || self.holds() {
+            self.start_question(around, QuestionKind::Overlap);
+        } else {
+            self.open_window(around);
+        }
+    }
+
+    /// Notes that the application subscribes with a history of so many messages, -1 for all, and
+    /// with the id of the last message that it has, 0 for none. That counts as a question.
+    pub(crate) fn on_application_asked(
+        &mut self,
+        questions: &mut Questions,
+        channel: ChannelKey,
+        messages: i32,
+        last_id: i32,
+    ) {
+        // The highest id is none. Spec: chat.md 4.1.
+        if last_id > self.position && last_id < i32::MAX {
+            self.set_position(last_id);
+        }
+        let waits = self.known && (!self.proven || self.holds());
+        let open = self.open.get_or_insert_default();
+        open.expects_history = true;
+        open.window = Timer::Armed {
+            after_ms: questions.window_ms(),
+        };
+        // A question of the client itself goes on: its answer is at least as complete.
+        let replaced = open
+            .question
+            .as_ref()
+            .is_none_or(|question| !question.kind.is_own());
+        if waits && replaced {
+            let full_answer = questions.full_answer();
+            let messages =
+                usize::try_from(messages).map_or(full_answer, |one| one.min(full_answer));
+            let question = open.question.replace(Question {
+                serial: None,
+                kind: QuestionKind::Application { messages },
+                filled: false,
+            });
+            if let Some(serial) = question.and_then(|question| question.serial) {
+                questions.cancel(serial);
+            }
+        }
+        questions.arm(channel);
+    }
+
+    /// Takes an id that the application passes as position: it has the messages up to it.
+    pub(super) fn set_position(&mut self, id: i32) {
+        if !self.known {
+            (self.known, self.proven) = (true, false);
+            // The messages that the client asks for only to compare them are not delivered.
+            self.lowest = (id - Recent::LENGTH + 1).max(1);
+        }
+        self.position = id;
+        self.recent = Recent::default();
+    }
+
+    /// Starts the timers that a call of the application armed.
+    pub(crate) fn start_timers(&mut self, around: &mut Surroundings<'_>) {
+        let Some(open) = &mut self.open else {
+            return;
+        };
+        open.window.start(around.now);
+        if let Some(question) = &mut open.question
+            && question.serial.is_none()
+        {
+            question.serial = Some(around.questions.start(around.now, around.channel));
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! [`Held`]: messages above the position that wait for those before them, and [`Holes`]: what
+//! gaps have reported. Spec: chat.md 4.1.
+
+use crate::messages::Messages;
+use alloc::vec::Vec;
+
+/// Messages of one event with consecutive ids. They share the memory of the event.
+#[derive(Debug)]
+pub(super) struct Piece {
+    pub(super) first: i32,
+    pub(super) messages: Messages,
+    /// The bytes charged for it.
+    bytes: usize,
+}
+
+impl Piece {
+    pub(super) fn new(first: i32, messages: Messages) -> Self {
+        debug_assert!(!messages.is_empty() && first >= 1, "a piece holds messages");
+        let bytes = size_of::<Self>() + messages.pinned_bytes();
+        Self {
+            first,
+            messages,
+            bytes,
+        }
+    }
+
+    pub(super) fn last(&self) -> i32 {
+        let behind = i32::try_from(self.messages.len() - 1).unwrap_or(i32::MAX);
+        self.first.saturating_add(behind)
+    }
+
+    /// The messages with ids from `from` to `to`, which overlap the piece.
+    fn part(&self, from: i32, to: i32) -> Self {
+        debug_assert!(from <= to && self.first <= from && to <= self.last());
+        let index = |id: i32| usize::try_from(id - self.first).unwrap_or_default();
+        let origin = self.messages.origin();
+        let messages = self.messages.part(index(from), index(to) + 1, origin);
+        Self::new(from, messages)
+    }
+}
+
+/// Pieces in the order of their ids, none of which occurs twice.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    pieces: Vec<Piece>,
+    bytes: usize,
+}
+
+impl Held {
+    pub(super) fn is_empty(&self) -> bool {
+        self.pieces.is_empty()
+    }
+
+    pub(super) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(super) fn first_id(&self) -> Option<i32> {
+        self.pieces.first().map(|piece| piece.first)
+    }
+
+    /// Adds a piece. It replaces held messages with the same ids: if they differ, a new life of the
+    /// channel has begun, and the later ones are of it.
+    pub(super) fn insert(&mut self, piece: Piece) {
+        let (first, last) = (piece.first, piece.last());
+        let from = self.pieces.partition_point(|held| held.last() < first);
+        let to = self.pieces.partition_point(|held| held.first <= last);
+        let replaced = self.pieces.get(from..to.max(from)).unwrap_or_default();
+        let before = replaced
+            .first()
+            .filter(|held| held.first < first)
+            .map(|held| held.part(held.first, first - 1));
+        let behind = replaced
+            .last()
+            .filter(|held| held.last() > last)
+            .map(|held| held.part(last + 1, held.last()));
+        self.bytes -= replaced.iter().map(|held| held.bytes).sum::<usize>();
+        let pieces = before.into_iter().chain([piece]).chain(behind);
+        let added = pieces.inspect(|piece| self.bytes += piece.bytes);
+        self.pieces.splice(from..to.max(from), added);
+        debug_assert!(
+            self.pieces
+                .iter()
+                .zip(self.pieces.iter().skip(1))
+                .all(|(one, next)| one.last() < next.first),
+            "pieces are sorted and do not overlap"
+        );
+    }
+
+    /// Removes the piece with the lowest ids.
+    pub(super) fn pop_first(&mut self) -> Option<Piece> {
+        if self.pieces.is_empty() {
+            return None;
+        }
+        let piece = self.pieces.remove(0);
+        self.bytes -= piece.bytes;
+        Some(piece)
+    }
+
+    /// Removes the piece with the highest ids.
+    pub(super) fn pop_last(&mut self) -> Option<Piece> {
+        let piece = self.pieces.pop()?;
+        self.bytes -= piece.bytes;
+        Some(piece)
+    }
+
+    /// Removes the messages up to an id.
+    pub(super) fn drop_to(&mut self, id: i32) {
+        while self.first_id().is_some_and(|first| first <= id) {
+            let Some(piece) = self.pop_first() else {
+                return;
+            };
+            if piece.last() > id {
+                self.insert(piece.part(id + 1, piece.last()));
+            }
+        }
+    }
+}
+
+/// Ranges of ids that were reported as missing, oldest report first.
+#[derive(Debug, Default)]
+pub(super) struct Holes(Vec<(i32, i32)>);
+
+impl Holes {
+    /// How many are kept: what arrives late is usually in the last one.
+    const KEPT: usize = 4;
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn push(&mut self, first: i32, last: i32) {
+        debug_assert!(first <= last, "a hole has ids");
+        if self.0.len() >= Self::KEPT {
+            self.0.remove(0);
+        }
+        self.0.push((first, last));
+    }
+
+    /// Whether a hole ends within `first` to `last`.
+    pub(super) fn has_end_within(&self, first: i32, last: i32) -> bool {
+        self.0.iter().any(|(_, end)| first <= *end && *end <= last)
+    }
+
+    /// Fills the part of a hole within `first` to `last`, if there is one. Returns its ids.
+    pub(super) fn fill(&mut self, first: i32, last: i32) -> Option<(i32, i32)> {
+        let meets = |(from, to): &(i32, i32)| *from <= last && first <= *to;
+        let index = self.0.iter().position(meets)?;
+        let (from, to) = self.0.remove(index);
+        let filled = (from.max(first), to.min(last));
+        if to > filled.1 {
+            self.0.insert(index, (filled.1 + 1, to));
+        }
+        if from < filled.0 {
+            self.0.insert(index, (from, filled.0 - 1));
+        }
+        // One hole may have become two.
+        if self.0.len() > Self::KEPT {
+            self.0.remove(0);
+        }
+        Some(filled)
+    }
+}
