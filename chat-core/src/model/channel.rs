@@ -222,15 +222,31 @@ impl Channels {
         self.by_number.entry(number).or_insert(Box::new(channel))
     }
 
+    /// Notes that the application asked for a channel, perhaps after the server had added it on its
+    /// own: that one no longer counts among the unsolicited, or an application that subscribes to
+    /// what it finds would soon get no more of them.
+    pub(super) fn claim(&mut self, name: &str) {
+        let Some(channel) = self.get_mut(name).filter(|channel| !channel.requested) else {
+            return;
+        };
+        channel.requested = true;
+        self.release_unsolicited(name.len());
+    }
+
+    /// Returns the place of an unsolicited channel with a name of this length.
+    fn release_unsolicited(&mut self, name_bytes: usize) {
+        debug_assert!(self.unsolicited > 0, "unsolicited channels are counted");
+        self.unsolicited = self.unsolicited.saturating_sub(1);
+        self.budget.release(CHANNEL_BYTES + name_bytes);
+    }
+
     pub(super) fn remove(&mut self, name: &str) -> Option<Box<Channel>> {
         let number = self.numbers.remove(name)?;
         let removed = self.by_number.remove(&number);
         debug_assert!(removed.is_some(), "every name belongs to a channel");
         let channel = removed?;
         if !channel.requested {
-            debug_assert!(self.unsolicited > 0, "unsolicited channels are counted");
-            self.unsolicited = self.unsolicited.saturating_sub(1);
-            self.budget.release(CHANNEL_BYTES + channel.name.len());
+            self.release_unsolicited(channel.name.len());
         }
         let place = self.by_use.remove(&channel.used);
         debug_assert_eq!(

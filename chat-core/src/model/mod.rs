@@ -53,6 +53,9 @@ impl Model {
             channel.subscribed = true;
             // The server sends subscribers and properties again. Spec: chat.md 4.4.
             channel.presence.clear(&mut self.presence_budget);
+            if requested {
+                self.public.claim(name);
+            }
             return true;
         }
         if !requested && !self.public.has_space_for(name) {

@@ -37,5 +37,6 @@ mod udp_endings;
 mod udp_flush;
 mod udp_traffic;
 mod unsent;
+mod unsolicited;
 mod websocket;
 mod work;
