@@ -158,7 +158,7 @@ impl Incoming<'_> {
                     return Ok(Action::Nothing);
                 }
                 let result = if return_code == return_code::OK {
-                    regions::read(&mut params)?
+                    regions::read(&mut params)
                 } else {
                     Err(RegionsError::Server(server_error(
                         code,

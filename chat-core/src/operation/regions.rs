@@ -19,25 +19,18 @@ pub(crate) fn write(buffer: &mut Vec<u8>, config: &ChatConfig) -> Result<(), Enc
     request.finish()
 }
 
-/// Reads the regions of a response with code 0. The outer error means that the message cannot be
-/// decoded; [`RegionsError::Malformed`] that its lists are missing or differ in length. A region
-/// whose code or address is no text, or not UTF-8, is left out: nobody can connect to it.
-pub(crate) fn read(
-    params: &mut Params<'_>,
-) -> Result<Result<Vec<Region>, RegionsError>, DecodeError> {
-    let (mut codes, mut addresses) = (None, None);
-    while let Some(key) = params.next_key()? {
-        match key {
-            parameter::REGION => codes = texts(params)?,
-            parameter::ADDRESS => addresses = texts(params)?,
-            _ => {}
-        }
-    }
-    let (Some(codes), Some(addresses)) = (codes, addresses) else {
-        return Ok(Err(RegionsError::Malformed));
+/// Reads the regions of a response with code 0. A region whose code or address is no text, or not
+/// UTF-8, is left out: nobody can connect to it.
+///
+/// # Errors
+/// [`RegionsError::Malformed`] if the lists are missing, differ in length, or cannot be decoded.
+pub(crate) fn read(params: &mut Params<'_>) -> Result<Vec<Region>, RegionsError> {
+    // No error of decoding is passed on: it would leave the request open until its timeout.
+    let (Some(codes), Some(addresses)) = lists(params).map_err(|_| RegionsError::Malformed)? else {
+        return Err(RegionsError::Malformed);
     };
     if codes.len() != addresses.len() {
-        return Ok(Err(RegionsError::Malformed));
+        return Err(RegionsError::Malformed);
     }
     let region = |(code, address): (Option<&str>, Option<&str>)| {
         // "EU/cluster1" becomes "eu". Spec: chat.md 2.5.
@@ -47,15 +40,33 @@ pub(crate) fn read(
             address: Text::from(address?),
         })
     };
-    Ok(Ok(codes
+    Ok(codes
         .into_iter()
         .zip(addresses)
         .filter_map(region)
-        .collect()))
+        .collect())
 }
 
-/// The elements of a list, as far as they are texts. `None` if there is no list.
-fn texts<'a>(params: &mut Params<'a>) -> Result<Option<Vec<Option<&'a str>>>, DecodeError> {
+/// The elements of a list, as far as they are texts.
+type Texts<'a> = Vec<Option<&'a str>>;
+
+/// Codes and addresses; `None` for one that is missing.
+fn lists<'a>(
+    params: &mut Params<'a>,
+) -> Result<(Option<Texts<'a>>, Option<Texts<'a>>), DecodeError> {
+    let (mut codes, mut addresses) = (None, None);
+    while let Some(key) = params.next_key()? {
+        match key {
+            parameter::REGION => codes = texts(params)?,
+            parameter::ADDRESS => addresses = texts(params)?,
+            _ => {}
+        }
+    }
+    Ok((codes, addresses))
+}
+
+/// `None` if there is no list.
+fn texts<'a>(params: &mut Params<'a>) -> Result<Option<Texts<'a>>, DecodeError> {
     let mut texts = Vec::new();
     let read = params.elements("regions", |element| {
         texts.push(match element {

@@ -4,6 +4,7 @@
 
 mod addresses;
 mod bad_elements;
+mod bad_lists;
 mod caps;
 mod causes;
 mod connect;
