@@ -25,6 +25,7 @@ const MAX_HEAP_A_BYTE: usize = 100;
 ///   value, its end, and the error.
 /// - A decoded value, encoded again, decodes to the same, or encoding refuses it for a documented
 ///   reason.
+/// - Stored as JSON, and in the form of binary formats, a value is the same later.
 /// - Small limits do not change a value, and are kept, on the heap as well.
 ///
 /// # Panics
@@ -48,6 +49,7 @@ fn check(protocol: Protocol, data: &[u8]) {
     check_tight_limits(protocol, data, &owned);
     if let Ok(value) = &owned {
         check_encoding(protocol, &Limits::DEFAULT, data.len(), value);
+        check_stored(value);
         let other = if protocol == Protocol::V16 {
             Protocol::V18
         } else {
@@ -226,6 +228,19 @@ fn check_encoding(protocol: Protocol, limits: &Limits, length: usize, value: &Va
         _ => false,
     };
     assert!(is_documented, "a decoded value cannot be encoded: {error}");
+}
+
+/// Stores a value, and reads it again.
+fn check_stored(value: &Value) {
+    let json = serde_json::to_string(value).expect("a decoded value is not nested too deeply");
+    let read: Value = serde_json::from_str(&json).expect("what was stored can be read");
+    assert_eq!(read, *value);
+    // A value that cannot be encoded is refused, and no other.
+    if let Ok(same) = photon_proto::to_value(value) {
+        assert_eq!(same, *value);
+        let read: Value = photon_proto::from_value(value).expect("what can be made can be read");
+        assert_eq!(read, *value);
+    }
 }
 
 /// Checks the bytes that were encoded for `value`.

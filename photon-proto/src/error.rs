@@ -152,7 +152,8 @@ pub struct EncodeError {
     /// The kind of error.
     pub kind: EncodeErrorKind,
     /// The position, from the outside in: `[3]` is an element, `{7}` the key or value of a pair,
-    /// `(22)` a parameter. It is empty for the value itself.
+    /// `(22)` a parameter, `.name` (from `to_value` only) a field or the value of a text key. It is
+    /// empty for the value itself.
     pub path: String,
 }
 
@@ -199,6 +200,18 @@ pub enum EncodeErrorKind {
     /// An iterator that returned another number of elements than its `len`.
     #[error("the iterator returned another number of elements than its length")]
     WrongCount,
+    /// A whole number outside the range of an i64, which is the widest that Photon has (`to_value`
+    /// only, feature `serde`).
+    #[error("the number does not fit 64 bits with a sign; send it as text")]
+    NumberTooLarge,
+    /// More memory than [`Limits::max_memory_bytes`](crate::Limits::max_memory_bytes) (`to_value`
+    /// only).
+    #[error("the value needs more memory than Limits::max_memory_bytes")]
+    TooMuchMemory,
+    /// The type's own `Serialize` reported an error (`to_value` only), whose text is logged at
+    /// `trace`.
+    #[error("the type refused to be serialized")]
+    Refused,
 }
 
 impl EncodeErrorKind {
@@ -219,6 +232,9 @@ impl EncodeErrorKind {
             Self::TooManyValues => "TooManyValues",
             Self::MessageTooLong(_) => "MessageTooLong",
             Self::WrongCount => "WrongCount",
+            Self::NumberTooLarge => "NumberTooLarge",
+            Self::TooMuchMemory => "TooMuchMemory",
+            Self::Refused => "Refused",
         }
     }
 }

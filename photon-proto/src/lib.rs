@@ -4,7 +4,7 @@
 //!   [`ValueRef`] borrows, [`Encode`] is for your own types.
 //! - [`message`]: the messages that consist of values. [`tcp`]: their framing in a TCP stream.
 //!   [`crypto`]: the key exchange and the encryption of payloads. `json` (feature): the JSON
-//!   sub-protocol.
+//!   sub-protocol. `serde` (feature): conversions between [`Value`] and your own types.
 //! - [`udp`]: reliable UDP, a sans-IO state machine. [`peer`]: one connection to one peer, in
 //!   either role, over any of the carriers.
 //!
@@ -63,6 +63,8 @@ pub mod peer;
 mod random;
 mod reader;
 mod role;
+#[cfg(feature = "serde")]
+pub mod serde;
 pub mod spec;
 pub mod tcp;
 mod text;
@@ -76,6 +78,11 @@ pub use hashing::HashKeys;
 pub use limits::Limits;
 pub use random::Random;
 pub use role::Role;
+#[cfg(feature = "serde")]
+pub use serde::{
+    FromValueError, FromValueErrorKind, from_text, from_value, from_value_ref, to_value,
+    to_value_with,
+};
 pub use text::Text;
 pub use time::Timestamp;
 pub use value::{

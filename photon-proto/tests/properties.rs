@@ -735,3 +735,33 @@ fn texts_and_counts_up_to_their_limits() {
         assert_eq!(codec::decode_value(Protocol::V18, &limits, &bytes), Ok(not));
     }
 }
+
+#[cfg(feature = "serde")]
+mod serde {
+    use super::*;
+    use photon_inspect::notation::{value_from_json, value_to_json};
+    use photon_proto::{from_value, to_value};
+
+    proptest! {
+        #![proptest_config(properties(2000))]
+
+        #[test]
+        fn any_value_has_one_form_in_json(value in any_value(3)) {
+            let json = serde_json::to_value(&value).unwrap();
+            prop_assert_eq!(&json, &value_to_json(&value));
+            // Arrays of arrays of different types are no values, and cannot be read.
+            let again = serde_json::from_value(json.clone());
+            prop_assert_eq!(again.ok(), value_from_json(&json).ok());
+        }
+
+        #[test]
+        fn any_value_passes_unchanged_or_cannot_be_encoded(value in any_value(3)) {
+            let expressible = PROTOCOLS.iter().any(|protocol| {
+                expressible::value(*protocol, &value) && as_written(*protocol, &value) == value
+            });
+            let found = to_value(&value);
+            prop_assert_eq!(found.as_ref().ok(), expressible.then_some(&value));
+            prop_assert_eq!(from_value(&value).ok(), expressible.then_some(value));
+        }
+    }
+}
