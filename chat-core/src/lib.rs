@@ -199,6 +199,8 @@ mod operation;
 mod options;
 mod restore;
 mod secret;
+#[cfg(feature = "serde")]
+pub mod serde;
 pub mod spec;
 mod state;
 mod stats;
@@ -228,6 +230,8 @@ pub use photon_proto::{
     self, Array, Custom, DecodeError, DecodeErrorKind, Dictionary, Encode, EncodeError, Hashtable,
     Limits, Protocol, Text, Timestamp, Value, ValueWriter, Written,
 };
+#[cfg(feature = "serde")]
+pub use photon_proto::{FromValueError, FromValueErrorKind, from_value, to_value};
 pub use restore::Restore;
 pub use state::{
     CauseKind, DisconnectCause, DisconnectReason, KeyExchangeFailure, PeerErrorCode, Server, State,
