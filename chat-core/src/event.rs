@@ -180,11 +180,32 @@ pub enum Event {
         new_life: bool,
     },
     /// With [`ChatConfig::restore`](crate::ChatConfig::restore): the connection ended, and the client
-    /// will connect again by itself. Follows after [`Event::Error`].
+    /// will connect again by itself. Follows immediately after [`Event::Error`].
+    ///
+    /// `disconnect()` cancels the attempt, and a connect call of the application replaces it. See
+    /// "When the line breaks" in the [crate documentation](crate).
+    ///
+    /// ```
+    /// use chat_core::Event;
+    ///
+    /// fn on_event(event: &Event) -> Option<String> {
+    ///     Some(match event {
+    ///         Event::ReconnectScheduled { attempt: 1, .. } => "connection lost".into(),
+    ///         Event::ReconnectScheduled { after, .. } => {
+    ///             format!("still offline, next attempt in {} s", after.as_secs())
+    ///         }
+    ///         Event::Restored { .. } => "back in all channels".into(),
+    ///         Event::ReconnectGaveUp { cause } => format!("offline: {cause}"),
+    ///         _ => return None,
+    ///     })
+    /// }
+    /// # let _ = on_event;
+    /// ```
     ReconnectScheduled {
-        /// The number of the attempt since the last stable connection, counting from 1.
+        /// The number of the attempt, counting from 1 after a connection that lasted 10 s.
         attempt: u32,
-        /// The time until it begins.
+        /// The time until it begins, in whole milliseconds. Less than 2 s for the first attempt; the
+        /// limit doubles with each further one, up to 60 s.
         after: Duration,
     },
     /// With [`ChatConfig::restore`](crate::ChatConfig::restore): every wanted channel was asked for on
@@ -196,14 +217,32 @@ pub enum Event {
         failed: Vec<ChannelOutcome>,
     },
     /// With [`ChatConfig::restore`](crate::ChatConfig::restore): the client does not connect again by
-    /// itself. Follows after [`Event::Error`].
+    /// itself. Follows immediately after [`Event::Error`], or a minute after
+    /// [`Event::CredentialsNeeded`]. A connect call of the application starts anew.
+    ///
+    /// The reasons are in the documentation of [`Restore`](crate::Restore).
     ReconnectGaveUp {
         /// The cause that ended the last connection or attempt.
         cause: Box<DisconnectCause>,
     },
     /// With [`Restore::ask_for_credentials`](crate::Restore::ask_for_credentials): the client has to
     /// log in on the name server again, and waits for
-    /// [`ChatClient::set_custom_authentication`](crate::ChatClient::set_custom_authentication).
+    /// [`ChatClient::set_custom_authentication`](crate::ChatClient::set_custom_authentication), in
+    /// state [`State::Error`] and for at most 60 s. Then follows [`Event::ReconnectGaveUp`].
+    ///
+    /// Raised when the time of an attempt comes that leads to the name server, and immediately after
+    /// the [`Event::Error`] of an attempt whose kept token was refused.
+    ///
+    /// ```
+    /// use chat_core::{AuthValues, ChatClient, Event};
+    ///
+    /// fn on_event(chat: &mut ChatClient, event: &Event, ticket: impl Fn() -> String) {
+    ///     if matches!(event, Event::CredentialsNeeded) {
+    ///         chat.set_custom_authentication(AuthValues::new(format!("ticket={}", ticket())));
+    ///     }
+    /// }
+    /// # let _ = on_event::<fn() -> String>;
+    /// ```
     CredentialsNeeded,
     /// The server has sent a message of this client back: everyone in the channel gets it.
     MessageSent {

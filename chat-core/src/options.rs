@@ -76,7 +76,8 @@ impl SubscribeOptions {
     /// has (0 for none). The server then sends only messages with higher ids, at most the 100 that
     /// it keeps. Has no effect with a history of 0.
     ///
-    /// After a loss of the connection this alone does not restore what was missed:
+    /// With [`ChatConfig::restore`](crate::ChatConfig::restore) the client does this by itself after
+    /// a loss of the connection, and more. Without it, this alone does not restore what was missed:
     /// - While the server still holds the user's old session (over UDP for some seconds after the
     ///   loss), it sends live messages of the channel before it processes the subscription.
     ///   [`Channel::last_id`](crate::Channel::last_id) then lies behind the messages that were

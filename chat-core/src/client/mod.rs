@@ -317,8 +317,9 @@ impl ChatClient {
     }
 
     /// Returns the public channels that the client remembers, in order of first subscription: those
-    /// that the user is in, and those of earlier connections, with their messages and last ids. An
-    /// application subscribes to them again after a reconnect:
+    /// that the user is in, and those of earlier connections, with their messages and last ids. With
+    /// [`ChatConfig::restore`] the client subscribes to them again by itself. Without it an
+    /// application does so after a reconnect:
     ///
     /// ```
     /// use chat_core::{ChatClient, RequestError, SubscribeOptions};

@@ -217,6 +217,8 @@ mod tests {
     use crate::codes::return_code;
     use crate::link::LinkErrorKind;
     use crate::state::{CauseKind, DisconnectCause, Server};
+    use alloc::format;
+    use alloc::string::String;
     use alloc::vec::Vec;
     use photon_proto::{Random, Timestamp};
 
@@ -512,5 +514,20 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn the_plot_in_the_docs_shows_the_attempts_of_a_thousand_clients() {
+        let (_, all) = attempts_of_a_thousand(10_000, 1_000);
+        let plot: String = all
+            .iter()
+            .take(16)
+            .enumerate()
+            .map(|(second, clients)| {
+                let bar = "#".repeat((*clients as usize).div_ceil(20));
+                format!("{second:>2} s {clients:>4} {bar}\n")
+            })
+            .collect();
+        assert_eq!(plot, include_str!("spread.txt"), "replace it by\n{plot}");
     }
 }
