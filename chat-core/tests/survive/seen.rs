@@ -1,0 +1,264 @@
+//! What a reader was told about one channel, and the judgement of it. Spec: SURVIVE 3.
+
+use std::collections::BTreeSet;
+use std::fmt::{self, Display, Formatter};
+
+use crate::truth::{Key, Truth};
+
+/// Something that the application received about a channel.
+#[derive(Clone, Debug)]
+pub(crate) enum Seen {
+    Message {
+        at_ms: u64,
+        id: Option<i32>,
+        text: String,
+        late: bool,
+    },
+    Gap {
+        at_ms: u64,
+        after: i32,
+        missing: Option<u32>,
+        verified: bool,
+        new_life: bool,
+    },
+    /// The client logged in on a front end.
+    Login { at_ms: u64 },
+}
+
+/// The kinds of broken promises.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Kind {
+    Twice,
+    OutOfOrder,
+    Lost,
+    /// Ids skip, and no gap was reported.
+    SilentHole,
+    /// A gap was reported where nothing is missing.
+    FalseGap,
+    /// A gap with a wrong number of messages or a wrong position.
+    WrongGap,
+    /// A gap over messages that the server held when it was asked.
+    AvoidableGap,
+    /// Another life began, and nothing reported it.
+    LifeUntold,
+    /// A late message that belongs to no reported gap.
+    LateWithoutGap,
+    /// A message that nobody published.
+    Unknown,
+    /// A message waited for longer than the waiting time.
+    Waited,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Violation {
+    pub(crate) kind: Kind,
+    text: String,
+}
+
+impl Display for Violation {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        write!(out, "{:?}: {}", self.kind, self.text)
+    }
+}
+
+/// The rules of one judgement.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rules {
+    /// Messages are owed that the server held at this time, or published later.
+    pub(crate) owed_since_ms: u64,
+    /// The reader receives messages published from then on; earlier ones may be missing.
+    pub(crate) from_ms: u64,
+    /// The longest time from the publication, or the login if that was later, to the delivery.
+    pub(crate) max_wait_ms: Option<u64>,
+    /// The time to hand in messages that are on their way.
+    pub(crate) until_ms: u64,
+}
+
+/// Judges what a reader received, in the order in which it did.
+pub(crate) fn judge(truth: &Truth, seen: &[Seen], rules: Rules) -> Vec<Violation> {
+    let mut judge = Judge {
+        truth,
+        violations: Vec::new(),
+        delivered: BTreeSet::new(),
+        gaps: Vec::new(),
+        previous: None,
+        gap: None,
+        login_ms: 0,
+        rules,
+    };
+    for one in seen {
+        judge.see(one);
+    }
+    for owed in truth.held_since(rules.owed_since_ms) {
+        if owed.at_ms >= rules.from_ms
+            && owed.at_ms <= rules.until_ms
+            && !judge.delivered.contains(&owed.key)
+        {
+            let text = format!(
+                "{:?} {:?}, published at {}",
+                owed.key, owed.text, owed.at_ms
+            );
+            judge.broken(Kind::Lost, text);
+        }
+    }
+    judge.violations
+}
+
+struct Judge<'a> {
+    truth: &'a Truth,
+    violations: Vec<Violation>,
+    delivered: BTreeSet<Key>,
+    /// The holes that were reported: a life, and the ids of the missing messages.
+    gaps: Vec<(u32, i32, i32)>,
+    /// The last message that was not late.
+    previous: Option<Key>,
+    /// A gap since then.
+    gap: Option<Seen>,
+    login_ms: u64,
+    rules: Rules,
+}
+
+impl Judge<'_> {
+    fn broken(&mut self, kind: Kind, text: String) {
+        self.violations.push(Violation { kind, text });
+    }
+
+    fn see(&mut self, seen: &Seen) {
+        match seen {
+            Seen::Login { at_ms } => self.login_ms = *at_ms,
+            Seen::Gap { .. } => {
+                if let Some(earlier) = self.gap.replace(seen.clone()) {
+                    // A hole before a new life, and then the life, are two.
+                    let lives = |gap: &Seen| matches!(gap, Seen::Gap { new_life: true, .. });
+                    if lives(&earlier) == lives(seen) {
+                        self.broken(Kind::FalseGap, format!("{earlier:?}, then {seen:?}"));
+                    } else if lives(&earlier) {
+                        // The gap behind the first message of a life has ids: keep the life.
+                        self.gap = Some(earlier);
+                    }
+                }
+            }
+            Seen::Message {
+                at_ms, text, late, ..
+            } => match self.truth.find(text) {
+                None => self.broken(Kind::Unknown, format!("{text:?} at {at_ms}")),
+                Some(published) => {
+                    let (key, published_ms) = (published.key, published.at_ms);
+                    self.message(key, published_ms, *at_ms, *late);
+                }
+            },
+        }
+    }
+
+    fn message(&mut self, key: Key, published_ms: u64, at_ms: u64, late: bool) {
+        if !self.delivered.insert(key) {
+            return self.broken(Kind::Twice, format!("{key:?} at {at_ms}"));
+        }
+        let since = published_ms.max(self.login_ms);
+        if let Some(most) = self.rules.max_wait_ms.filter(|most| at_ms > since + most) {
+            let waited = at_ms - since;
+            self.broken(
+                Kind::Waited,
+                format!("{key:?} {waited} ms of {most} at {at_ms}"),
+            );
+        }
+        if late {
+            let mut gaps = self.gaps.iter();
+            let known =
+                |gap: &(u32, i32, i32)| gap.0 == key.life && gap.1 <= key.id && key.id <= gap.2;
+            if !gaps.any(known) {
+                self.broken(Kind::LateWithoutGap, format!("{key:?} at {at_ms}"));
+            }
+            return;
+        }
+        let gap = self.gap.take();
+        let Some(previous) = self.previous.replace(key) else {
+            return;
+        };
+        if key < previous {
+            self.previous = Some(previous);
+            return self.broken(
+                Kind::OutOfOrder,
+                format!("{key:?} after {previous:?} at {at_ms}"),
+            );
+        }
+        if key.life > previous.life {
+            return self.another_life(previous, key, gap, at_ms);
+        }
+        let between = |one: &&crate::truth::Published| {
+            one.key.life == key.life && one.key.id > previous.id && one.key.id < key.id
+        };
+        let step = self.truth.all.iter().filter(between).count();
+        let hole = key.id - previous.id - 1;
+        match gap {
+            None if hole > 0 => {
+                self.broken(
+                    Kind::SilentHole,
+                    format!("{previous:?} to {key:?} at {at_ms}"),
+                );
+            }
+            Some(gap) if hole == 0 => {
+                self.broken(
+                    Kind::FalseGap,
+                    format!("{gap:?} between {previous:?} and {key:?}"),
+                );
+            }
+            Some(Seen::Gap {
+                after,
+                missing,
+                verified,
+                new_life,
+                at_ms,
+            }) => {
+                let right = match missing {
+                    Some(missing) if verified => i64::from(missing) == i64::from(hole),
+                    Some(missing) => i64::from(missing) <= i64::from(hole),
+                    None => false,
+                };
+                if !right || new_life || after != previous.id {
+                    let gap = format!(
+                        "after {after}, {missing:?}, verified {verified}, new life {new_life}"
+                    );
+                    self.broken(
+                        Kind::WrongGap,
+                        format!("{gap} between {previous:?} and {key:?} at {at_ms}"),
+                    );
+                }
+                self.gaps.push((key.life, previous.id + 1, key.id - 1));
+                self.check_avoidable(previous, key, at_ms);
+                let _ = step;
+            }
+            _ => {}
+        }
+    }
+
+    /// A gap over messages that the server held when the client asked on this connection.
+    fn check_avoidable(&mut self, previous: Key, key: Key, at_ms: u64) {
+        let asked_ms = self.login_ms;
+        for id in previous.id + 1..key.id {
+            let missing = Key { life: key.life, id };
+            if self.truth.get(missing).is_some() && self.truth.held_at(missing, asked_ms.max(at_ms))
+            {
+                let text = format!("{missing:?} was still held at {at_ms}");
+                return self.broken(Kind::AvoidableGap, text);
+            }
+        }
+    }
+
+    fn another_life(&mut self, previous: Key, key: Key, gap: Option<Seen>, at_ms: u64) {
+        let told = matches!(gap, Some(Seen::Gap { new_life: true, .. }));
+        // A life whose ids have passed the old position by a whole history cannot be recognised; it
+        // looks like a hole. Spec: SURVIVE 3.
+        let outgrown = key.id > previous.id;
+        if !told && !outgrown {
+            self.broken(
+                Kind::LifeUntold,
+                format!("{previous:?} to {key:?} at {at_ms}"),
+            );
+        }
+        // The first messages of a life may be gone as well: Late ones fill the hole.
+        if key.id > 1 {
+            self.gaps.push((key.life, 1, key.id - 1));
+        }
+    }
+}
