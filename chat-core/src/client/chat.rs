@@ -17,6 +17,7 @@ use crate::options::{
     OperationOptions, PrivateOptions, PropertyOptions, PublishOptions, StatusMessage,
     SubscribeOptions,
 };
+use crate::restore::{QueuedTarget, Reports};
 use crate::state::State;
 use crate::status::UserStatus;
 use crate::timers::Timer;
@@ -43,7 +44,9 @@ impl ChatClient {
     /// ```
     ///
     /// # Errors
-    /// - [`RequestError::WrongState`] in any state but ConnectedToFrontEnd;
+    /// - [`RequestError::WrongState`] in any state but ConnectedToFrontEnd. With
+    ///   [`ChatConfig::restore`](crate::ChatConfig::restore) the call succeeds in every state: the
+    ///   client subscribes after the next login, and the outcome comes then;
     /// - [`RequestError::Empty`] for an empty list or name;
     /// - [`RequestError::LastIds`], [`RequestError::CreationOptions`] for options that do not fit
     ///   the list;
@@ -56,9 +59,12 @@ impl ChatClient {
     where
         N: IntoIterator<Item: AsRef<str>, IntoIter: Clone>,
     {
-        self.check_chatting()?;
         let channels = channels.into_iter();
+        if !self.sends_at_once()? {
+            return self.subscribe_later(channels, options);
+        }
         let count = check_names(channels.clone(), "list of channels", "channel name")?;
+        let wanted = options;
         let options = subscribe::check(options, count)?;
         let space = self.pending.subscribe.check_space();
         self.send_chat(operation::SUBSCRIBE, false, |buffer, config| {
@@ -78,7 +84,11 @@ impl ChatClient {
         let (id, timer) = (self.pending.next_id(), self.request_timer());
         self.pending
             .subscribe
-            .push(id, RequestKind::Application, channels, timer);
+            .push(id, RequestKind::Application, channels.clone(), timer);
+        if let Some(restore) = &mut self.resubscription {
+            let withdrawn = restore.on_subscribe_sent(channels, wanted);
+            self.report([Reports::new(), withdrawn]);
+        }
         Ok(id)
     }
 
@@ -100,8 +110,10 @@ impl ChatClient {
     where
         N: IntoIterator<Item: AsRef<str>, IntoIter: Clone>,
     {
-        self.check_chatting()?;
         let channels = channels.into_iter();
+        if !self.sends_at_once()? {
+            return self.unsubscribe_later(channels);
+        }
         check_names(channels.clone(), "list of channels", "channel name")?;
         let space = self.pending.unsubscribe.check_space();
         self.send_chat(operation::UNSUBSCRIBE, false, |buffer, config| {
@@ -112,7 +124,13 @@ impl ChatClient {
         let (id, timer) = (self.pending.next_id(), self.request_timer());
         self.pending
             .unsubscribe
-            .push(id, RequestKind::Application, channels, timer);
+            .push(id, RequestKind::Application, channels.clone(), timer);
+        if let Some(restore) = &mut self.resubscription {
+            let subscribe = &self.pending.subscribe;
+            let is_asked = |name: &str| subscribe.is_waiting_for(name);
+            let withdrawn = restore.on_unsubscribe_sent(self.now, channels, is_asked);
+            self.report([withdrawn, Reports::new()]);
+        }
         Ok(id)
     }
 
@@ -132,7 +150,9 @@ impl ChatClient {
     /// ```
     ///
     /// # Errors
-    /// - [`RequestError::WrongState`] in any state but ConnectedToFrontEnd;
+    /// - [`RequestError::WrongState`] in any state but ConnectedToFrontEnd. With
+    ///   [`Restore::queue_cap_bytes`](crate::Restore::queue_cap_bytes) the message is queued in every
+    ///   state, and sent once its channel is subscribed again;
     /// - [`RequestError::Empty`] for an empty name, or content that is null;
     /// - [`RequestError::TooLong`], [`RequestError::Unencodable`], [`RequestError::QueueFull`].
     pub fn publish_message<C>(
@@ -144,11 +164,15 @@ impl ChatClient {
     where
         C: Encode + ?Sized,
     {
-        self.check_chatting()?;
+        let is_queued = self.queues_messages()?;
         check_name(channel, "channel name")?;
-        self.send_chat(operation::PUBLISH, false, |buffer, config| {
+        let write = |buffer: &mut Vec<u8>, config: &ChatConfig| {
             publish::write(buffer, config, channel, content, options)
-        })?;
+        };
+        if is_queued {
+            return self.queue_message(QueuedTarget::Channel(channel.into()), write);
+        }
+        self.send_chat(operation::PUBLISH, false, write)?;
         Ok(self.next_message_token())
     }
 
@@ -177,18 +201,22 @@ impl ChatClient {
     where
         C: Encode + ?Sized,
     {
-        self.check_chatting()?;
+        let is_queued = self.queues_messages()?;
         check_name(user, "user id")?;
-        self.send_chat(
-            operation::SEND_PRIVATE,
-            options.encrypt,
-            |buffer, config| private::write(buffer, config, user, content, options),
-        )?;
+        let encrypt = options.encrypt;
+        let write = |buffer: &mut Vec<u8>, config: &ChatConfig| {
+            private::write(buffer, config, user, content, options)
+        };
+        if is_queued {
+            let user = user.into();
+            return self.queue_message(QueuedTarget::User { user, encrypt }, write);
+        }
+        self.send_chat(operation::SEND_PRIVATE, encrypt, write)?;
         self.model.on_private_message_sent(user);
         Ok(self.next_message_token())
     }
 
-    fn next_message_token(&mut self) -> MessageToken {
+    pub(super) fn next_message_token(&mut self) -> MessageToken {
         self.accepted_messages += 1;
         MessageToken(self.accepted_messages)
     }
@@ -207,22 +235,36 @@ impl ChatClient {
     /// ```
     ///
     /// # Errors
-    /// [`RequestError::WrongState`], [`RequestError::TooLong`], [`RequestError::Unencodable`],
-    /// [`RequestError::QueueFull`].
+    /// - [`RequestError::WrongState`] in any state but ConnectedToFrontEnd. With
+    ///   [`ChatConfig::restore`](crate::ChatConfig::restore) the call succeeds in every state, and is
+    ///   applied after the next login;
+    /// - [`RequestError::TooLong`], [`RequestError::Unencodable`], [`RequestError::QueueFull`].
     pub fn set_user_status(
         &mut self,
         status: impl Into<UserStatus>,
         message: StatusMessage<'_>,
     ) -> Result<(), RequestError> {
-        self.check_chatting()?;
-        self.send_chat(operation::UPDATE_STATUS, false, |buffer, config| {
-            Ok(status::write(buffer, config, status.into(), message)?)
-        })
+        let status = status.into();
+        let write = |buffer: &mut Vec<u8>, config: &ChatConfig| {
+            Ok(status::write(buffer, config, status, message)?)
+        };
+        let sends = self.sends_at_once()?;
+        if sends {
+            self.send_chat(operation::UPDATE_STATUS, false, write)?;
+        } else {
+            self.check_encodes(write)?;
+        }
+        if self.resubscription.is_some() {
+            self.want_status(status, message, sends);
+        }
+        Ok(())
     }
 
     /// Watches the status of other users (`addFriends`): each change is an
     /// [`Event::UserStatusUpdate`](crate::Event::UserStatusUpdate). The vendor documents 512 names
-    /// for one request. Servers forget friends when the connection ends. Spec: chat.md 3.7.
+    /// for one request. Servers forget friends when the connection ends; with
+    /// [`ChatConfig::restore`](crate::ChatConfig::restore) the client adds them again. Spec: chat.md
+    /// 3.7.
     ///
     /// ```
     /// # let mut simulation = soak::Simulation::with_one_connected_client();
@@ -263,11 +305,20 @@ impl ChatClient {
     where
         I: Iterator<Item: AsRef<str>> + Clone,
     {
-        self.check_chatting()?;
+        let sends = self.sends_at_once()?;
         friends::check_count(check_names(users.clone(), "list of users", "user id")?)?;
-        self.send_chat(operation, false, |buffer, config| {
-            Ok(friends::write(buffer, config, operation, users)?)
-        })
+        let write = |buffer: &mut Vec<u8>, config: &ChatConfig| {
+            Ok(friends::write(buffer, config, operation, users.clone())?)
+        };
+        if sends {
+            self.send_chat(operation, false, write)?;
+        } else {
+            self.check_encodes(write)?;
+        }
+        if let Some(restore) = &mut self.resubscription {
+            restore.change_friends(operation == operation::ADD_FRIENDS, users);
+        }
+        Ok(())
     }
 
     /// Sets properties of a channel; null removes one. Everyone in the channel gets
@@ -386,7 +437,7 @@ impl ChatClient {
 
     /// # Errors
     /// [`RequestError::WrongState`] unless the state allows chat operations.
-    fn check_chatting(&self) -> Result<(), RequestError> {
+    pub(super) fn check_chatting(&self) -> Result<(), RequestError> {
         if self.state == State::ConnectedToFrontEnd {
             Ok(())
         } else {
@@ -395,7 +446,7 @@ impl ChatClient {
     }
 
     /// Encodes a request into the outgoing buffer. Nothing remains of it if `write` fails.
-    fn send_chat(
+    pub(super) fn send_chat(
         &mut self,
         code: u8,
         encrypt: bool,
@@ -419,7 +470,7 @@ impl ChatClient {
     }
 
     /// Arms the timer of a subscribe or unsubscribe request.
-    fn request_timer(&mut self) -> Timer {
+    pub(super) fn request_timer(&mut self) -> Timer {
         self.armed = true;
         match self.config.request_timeout_ms {
             0 => Timer::Off,

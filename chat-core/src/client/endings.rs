@@ -47,9 +47,11 @@ impl ChatClient {
     pub fn disconnect(&mut self) {
         self.cancel_reconnect();
         if matches!(self.state, State::Uninitialized | State::Disconnected) {
-            return;
+            // Requests and messages that wait for a connection end here, too.
+            return self.stop_restore();
         }
         self.fail_pending_requests();
+        self.stop_restore();
         self.retire_connection();
         self.login.halt();
         self.set_state(State::Disconnected);
@@ -123,6 +125,7 @@ impl ChatClient {
         // The order is specified: failed results, the state, the error, and then what follows.
         // Spec: chat.md 6.2.
         self.fail_pending_requests();
+        let gives_up = self.is_restoring_futile(&cause);
         self.set_state(State::Error);
         let message = Text::from(cause.to_string());
         // Log only the kind: the text may be a server's and contain a user id.
@@ -143,8 +146,12 @@ impl ChatClient {
             cause: Box::new(cause),
             message,
         });
-        if let Some(end) = end {
-            self.schedule_reconnect(end);
+        match end {
+            Some(end) if gives_up => {
+                self.report_schedule(Event::ReconnectGaveUp { cause: end.cause })
+            }
+            Some(end) => self.schedule_reconnect(end),
+            None => {}
         }
     }
 

@@ -66,6 +66,7 @@ impl ChatClient {
         self.store_login(login);
         self.set_state(State::ConnectedToFrontEnd);
         self.note_connected();
+        self.begin_restore();
     }
 
     /// Whether a refused login only means that the kept token has expired, and the client goes on to

@@ -16,6 +16,7 @@ mod name_server;
 mod pump;
 mod rest;
 mod restoring;
+mod resubscribing;
 mod retired;
 
 use crate::config::{AuthValues, ChatConfig};
@@ -27,7 +28,7 @@ use crate::messages::MessagesBuilder;
 use crate::model::{Channel, Model};
 use crate::operation::names::check_id;
 use crate::operation::pending::PendingRequests;
-use crate::restore::Restoration;
+use crate::restore::{Restoration, Resubscription};
 use crate::secret::Secret;
 use crate::state::State;
 use crate::stats::Stats;
@@ -70,6 +71,8 @@ pub struct ChatClient {
     restore: Option<Box<Restoration>>,
     pending: PendingRequests,
     model: Model,
+    /// The state to bring back on each connection, if the client restores.
+    resubscription: Option<Box<Resubscription>>,
     /// Reused for each event with messages, so that decoding one allocates only its result.
     builder: MessagesBuilder,
     stats: Stats,
@@ -125,6 +128,10 @@ impl ChatClient {
                 .map(|options| Box::new(Restoration::new(options))),
             pending: PendingRequests::new(keys),
             model: Model::new(keys, &config),
+            resubscription: config
+                .restore
+                .as_ref()
+                .map(|options| Box::new(Resubscription::new(options, keys))),
             builder: MessagesBuilder::default(),
             stats: Stats::default(),
             accepted_messages: 0,
@@ -433,7 +440,10 @@ impl ChatClient {
     }
 
     /// Forgets all channels, their messages and last ids, as if the client were new. Call it while
-    /// not connected: the server keeps the subscriptions.
+    /// not connected: the server keeps the subscriptions. With
+    /// [`ChatConfig::restore`](crate::ChatConfig::restore) the client does not bring them back;
+    /// requests that wait for a connection end in
+    /// [`Outcome::ConnectionLost`](crate::Outcome::ConnectionLost).
     ///
     /// ```
     /// # let mut simulation = soak::Simulation::with_one_connected_client();
@@ -444,6 +454,10 @@ impl ChatClient {
     /// ```
     pub fn forget_channels(&mut self) {
         self.model.forget_channels();
+        if let Some(restore) = &mut self.resubscription {
+            let lost = restore.forget_channels();
+            self.report(lost);
+        }
     }
 
     // Measurements.
@@ -485,6 +499,10 @@ impl ChatClient {
             buffered_bytes: self.buffered_bytes(),
             cached_bytes: self.model.cached_bytes(),
             channel_bytes: self.model.channel_bytes(),
+            queued_bytes: self
+                .resubscription
+                .as_ref()
+                .map_or(0, |restore| restore.outbox.queued_bytes()),
             ..self.stats
         }
     }

@@ -6,7 +6,7 @@ use crate::error::RegionsError;
 use crate::event::{BadMessage, Event};
 use crate::incoming::{Action, Incoming};
 use crate::link::{LinkCommand, LinkId, LinkInput};
-use crate::operation::pending::RequestKind;
+use crate::restore::{report_subscribe, report_unsubscribe};
 use crate::state::CauseKind;
 use crate::timers::earlier;
 use alloc::boxed::Box;
@@ -60,6 +60,7 @@ impl ChatClient {
                     .log_net(log::Level::Debug, format_args!("{link}: {logged:?}"));
             }
             connection.handle_link(now, input);
+            self.continue_restore();
             return;
         }
         match input {
@@ -145,6 +146,9 @@ impl ChatClient {
         if self.state == state {
             self.run_timers(now);
         }
+        if self.state == state && self.can_restore() {
+            self.restore_state(now);
+        }
         self.release_memory(self.config.max_messages_per_service != messages_left);
         // Timers that this call has armed start in it.
         self.advance(now);
@@ -175,6 +179,7 @@ impl ChatClient {
             .filter(|current| current.link == link)
         {
             connection.peer.transmitted(bytes);
+            self.continue_restore();
         } else if self.retired.transmitted(link, bytes) {
             self.close_flushed_links();
         }
@@ -193,7 +198,7 @@ impl ChatClient {
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         let now = self.now;
         let holds_input = self.holds_input();
-        if self.armed || (holds_input && !self.events.is_full()) {
+        if self.armed || (holds_input && !self.events.is_full()) || self.can_restore() {
             return Some(now);
         }
         let connection = self.connection.as_ref();
@@ -210,6 +215,7 @@ impl ChatClient {
             self.pending.deadline(now),
             self.login.deadline(now),
             self.reconnect_deadline(),
+            self.restore_deadline(),
         ]
         .into_iter()
         .fold(upkeep, earlier)
@@ -328,6 +334,8 @@ impl ChatClient {
                     pending: &mut self.pending,
                     builder: &mut self.builder,
                     stats: &mut self.stats,
+                    restore: self.resubscription.as_deref_mut(),
+                    now,
                 };
                 match incoming.message(kind, message.get(Header::LENGTH..).unwrap_or_default()) {
                     Ok(action) => {
@@ -374,15 +382,20 @@ impl ChatClient {
                 .push(Event::RegionsResult(Err(RegionsError::TimedOut)));
         }
         while let Some(ended) = self.pending.subscribe.time_out(now) {
-            if ended.kind == RequestKind::Application {
-                self.events.push(Event::SubscribeResult(ended.failed));
+            let restore = self.resubscription.as_deref_mut();
+            let outcomes = report_subscribe(restore, now, ended);
+            if !outcomes.is_empty() {
+                self.events.push(Event::SubscribeResult(outcomes));
             }
         }
         while let Some(ended) = self.pending.unsubscribe.time_out(now) {
-            if ended.kind == RequestKind::Application {
-                self.events.push(Event::UnsubscribeResult(ended.failed));
+            let restore = self.resubscription.as_deref_mut();
+            let outcomes = report_unsubscribe(restore, now, ended);
+            if !outcomes.is_empty() {
+                self.events.push(Event::UnsubscribeResult(outcomes));
             }
         }
+        self.time_out_restore(now);
         if let Some(step) = self.login.overdue(now) {
             self.on_deadline(step);
         } else if self.connection.is_some() {

@@ -77,9 +77,12 @@ impl ChatClient {
             ),
             ("deadlines", usize::from(self.poll_timeout().is_some())),
         ];
+        let restore = self.resubscription.as_ref();
+        let restoring = restore.map(|restore| restore.counters());
         let left = counters
             .into_iter()
             .chain(self.model.counters())
+            .chain(restoring.into_iter().flatten())
             .find(|(_, amount)| *amount > 0);
         match left {
             Some((what, amount)) => Err(NotAtRest { what, amount }),

@@ -143,7 +143,11 @@ impl ChatClient {
     }
 
     /// Reports a decision about the schedule.
-    fn report_schedule(&mut self, event: Event) {
+    pub(super) fn report_schedule(&mut self, event: Event) {
+        if matches!(event, Event::ReconnectGaveUp { .. }) {
+            // What waits for a connection waits in vain.
+            self.stop_restore();
+        }
         self.log(log::Level::Info, format_args!("{}", event.name()));
         self.events.push(event);
     }

@@ -18,12 +18,13 @@ use crate::model::Model;
 use crate::operation::authenticate::Login;
 use crate::operation::pending::{PendingRequests, RequestKind};
 use crate::operation::{authenticate, regions};
+use crate::restore::{Resubscription, report_subscribe, report_unsubscribe};
 use crate::state::{Server, State};
 use crate::stats::Stats;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use photon_proto::message::{Message, MessageKind};
-use photon_proto::{DecodeError, DecodeErrorKind, Params, Text, Value};
+use photon_proto::{DecodeError, DecodeErrorKind, Params, Text, Timestamp, Value};
 
 /// The work of a value of a message, from decoding to dropping it, in the unit of
 /// [`Stats::work`].
@@ -42,6 +43,8 @@ pub(crate) struct Incoming<'c> {
     pub(crate) pending: &'c mut PendingRequests,
     pub(crate) builder: &'c mut MessagesBuilder,
     pub(crate) stats: &'c mut Stats,
+    pub(crate) restore: Option<&'c mut Resubscription>,
+    pub(crate) now: Timestamp,
 }
 
 /// The next step of the client after a message. The client takes it once the message is no longer
@@ -213,14 +216,23 @@ impl Incoming<'_> {
         let ended = pending.and_then(|pending| {
             pending.on_response(return_code, || server_error(code, return_code, message))
         });
-        match ended {
+        if let Some(ended) = ended {
+            let is_internal = ended.kind != RequestKind::Application;
+            let restore = self.restore.as_deref_mut();
+            let (reports, event): (_, fn(_) -> _) = if code == operation::SUBSCRIBE {
+                let reports = report_subscribe(restore, self.now, ended);
+                (reports, Event::SubscribeResult)
+            } else {
+                let reports = report_unsubscribe(restore, self.now, ended);
+                (reports, Event::UnsubscribeResult)
+            };
+            if !reports.is_empty() {
+                self.events.push(event(reports));
+            }
             // The application did not make the request, so its response is not for it either.
-            Some(ended) if ended.kind != RequestKind::Application => return,
-            Some(ended) if !ended.failed.is_empty() => self.events.push(match code {
-                operation::SUBSCRIBE => Event::SubscribeResult(ended.failed),
-                _ => Event::UnsubscribeResult(ended.failed),
-            }),
-            Some(_) | None => {}
+            if is_internal {
+                return;
+            }
         }
         let parameters = Some(parameters)
             .filter(|parameters| !parameters.is_empty())

@@ -43,7 +43,14 @@ impl Incoming<'_> {
             let accepted = results.get(index).copied().unwrap_or(false);
             // A name that is not what the server sent would be a channel that nobody can use.
             let is_whole = matches!(all.get(index), Some(Cow::Borrowed(_)));
-            if accepted && is_whole && !self.model.on_subscribed(&channel, settled.is_some()) {
+            let is_wanted = settled.is_some()
+                || self
+                    .restore
+                    .as_ref()
+                    .is_some_and(|restore| restore.wants(name));
+            // Only an event for one channel brings subscribers and properties.
+            let is_alone = names.len() == 1;
+            if accepted && is_whole && !self.model.on_subscribed(&channel, is_wanted, is_alone) {
                 self.stats.unkept_channels += 1;
                 self.config.log(
                     log::Level::Warn,
@@ -51,20 +58,23 @@ impl Incoming<'_> {
                 );
             }
             has_accepted |= accepted;
-            // The application asked for nothing here, so nothing is reported.
-            if settled.is_some_and(|settled| settled.kind != RequestKind::Application) {
-                continue;
-            }
             let outcome = if accepted {
                 Outcome::Done
             } else {
                 Outcome::Refused
             };
-            outcomes.push(ChannelOutcome {
+            let outcome = ChannelOutcome {
                 channel,
                 outcome,
                 request: settled.map(|settled| settled.id),
-            });
+            };
+            let kind = settled.map(|settled| settled.kind);
+            if let Some(restore) = &mut self.restore {
+                restore.on_subscribe_outcome(self.now, outcome, kind, &mut outcomes);
+            } else if matches!(kind, Some(RequestKind::Application) | None) {
+                // Nothing is reported of what the application did not ask for.
+                outcomes.push(outcome);
+            }
         }
         // Properties and subscribers are only defined for a single channel. Spec: chat.md 4.4.
         if let ([name], true) = (names.as_slice(), has_accepted) {
@@ -102,14 +112,18 @@ impl Incoming<'_> {
             }
             let settled = repeats.settle(&mut self.pending.unsubscribe, name);
             self.model.on_unsubscribed(&channel);
-            if settled.is_some_and(|settled| settled.kind != RequestKind::Application) {
-                continue;
-            }
-            outcomes.push(ChannelOutcome {
+            let outcome = ChannelOutcome {
                 channel,
                 outcome: Outcome::Done,
                 request: settled.map(|settled| settled.id),
-            });
+            };
+            let kind = settled.map(|settled| settled.kind);
+            if let Some(restore) = &mut self.restore {
+                let is_asked = self.pending.subscribe.is_waiting_for(name);
+                restore.on_unsubscribe_outcome(self.now, outcome, kind, is_asked, &mut outcomes);
+            } else if matches!(kind, Some(RequestKind::Application) | None) {
+                outcomes.push(outcome);
+            }
         }
         if !outcomes.is_empty() || names.is_empty() {
             self.events.push(Event::UnsubscribeResult(outcomes));

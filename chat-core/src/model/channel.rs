@@ -82,6 +82,11 @@ impl Channel {
         self.cache.messages()
     }
 
+    /// Whether anything is known that only an event 5 for this channel alone brings.
+    pub(crate) fn has_presence(&self) -> bool {
+        !self.presence.is_empty()
+    }
+
     /// Whether the server sends the channel's subscribers to them. Spec: chat.md 1.6.
     #[must_use]
     pub fn publishes_subscribers(&self) -> bool {

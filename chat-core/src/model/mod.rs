@@ -46,13 +46,16 @@ impl Model {
 
     // Subscriptions.
 
-    /// Marks a channel as subscribed. A known channel keeps its messages and last id. Returns false
-    /// if the channel is not kept because too many unsolicited ones exist.
-    pub(crate) fn on_subscribed(&mut self, name: &Text, requested: bool) -> bool {
+    /// Marks a channel as subscribed. A known channel keeps its messages and last id. `is_alone` is
+    /// whether the event is for this channel only. Returns false if the channel is not kept because
+    /// too many unsolicited ones exist.
+    pub(crate) fn on_subscribed(&mut self, name: &Text, requested: bool, is_alone: bool) -> bool {
         if let Some(channel) = self.public.get_mut(name) {
             channel.subscribed = true;
-            // The server sends subscribers and properties again. Spec: chat.md 4.4.
-            channel.presence.clear(&mut self.presence_budget);
+            if is_alone {
+                // The server sends subscribers and properties again. Spec: chat.md 4.4.
+                channel.presence.clear(&mut self.presence_budget);
+            }
             if requested {
                 self.public.claim(name);
             }

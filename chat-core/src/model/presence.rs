@@ -42,6 +42,10 @@ impl Presence {
         (self.publishes_subscribers, self.max_subscribers) = (false, 0);
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.subscribers.is_empty() && self.properties.is_empty() && self.users.is_empty()
+    }
+
     /// Whether there are more subscribers than the channel admits.
     pub(super) fn is_overfull(&self) -> bool {
         // Servers may send a number below 0; it limits as little as 0 does.

@@ -29,7 +29,6 @@ pub(crate) enum RequestKind {
     #[cfg_attr(not(test), expect(dead_code, reason = "used by client/questions.rs"))]
     Question,
     /// The client subscribes again after a login.
-    #[expect(dead_code, reason = "used by restore/plan.rs")]
     Restore,
 }
 

@@ -66,6 +66,29 @@ impl Deferred {
         if self.waiting.is_empty() {
             self.waiting = NameMap::with_hasher(*self.waiting.hasher());
         }
+        Self::outcomes(lost)
+    }
+
+    /// Settles these names, with `ConnectionLost`, because a later call replaces their requests before
+    /// they were sent. Returns the outcomes of each request, oldest first.
+    pub(crate) fn withdraw(
+        &mut self,
+        names: impl Iterator<Item: AsRef<str>>,
+    ) -> Vec<Vec<ChannelOutcome>> {
+        if self.waiting.is_empty() {
+            return Vec::new();
+        }
+        let mut withdrawn: Vec<(RequestId, Text)> = Vec::new();
+        for name in names {
+            let name = name.as_ref();
+            for id in self.settle(name) {
+                withdrawn.push((id, name.into()));
+            }
+        }
+        Self::outcomes(withdrawn)
+    }
+
+    fn outcomes(mut lost: Vec<(RequestId, Text)>) -> Vec<Vec<ChannelOutcome>> {
         // By name too: the order of the table depends on secret keys.
         lost.sort_unstable();
         let outcomes = |request: &[(RequestId, Text)]| {

@@ -18,18 +18,13 @@
 
 #[allow(dead_code, reason = "not wired yet")]
 pub(crate) mod continuity;
-// Used by the client from the next commits on.
-#[allow(dead_code, reason = "not wired yet")]
 mod deferred;
 mod options;
-#[allow(dead_code, reason = "not wired yet")]
 mod ordered;
-#[allow(dead_code, reason = "not wired yet")]
 mod outbox;
-#[allow(dead_code, reason = "not wired yet")]
 mod plan;
+mod resubscription;
 mod schedule;
-#[allow(dead_code, reason = "not wired yet")]
 mod wanted;
 
 use crate::event::Event;
@@ -41,6 +36,10 @@ use photon_proto::{Random, Timestamp};
 use schedule::{Next, Schedule};
 
 pub use options::Restore;
+pub(crate) use outbox::{QueuedMessage, QueuedTarget};
+pub(crate) use plan::{AfterLoss, Finished, Request, Subscription};
+pub(crate) use resubscription::{Reports, Resubscription, report_subscribe, report_unsubscribe};
+pub(crate) use wanted::WantedMessage;
 
 /// How long the client waits for credentials that it asked for. Spec: chat.md 10, R1.
 const CREDENTIALS_TIMEOUT_MS: u64 = 60_000;

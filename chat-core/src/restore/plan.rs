@@ -2,10 +2,12 @@
 //!
 //! ```text
 //!          login              all sent        all asked         sent
-//!  (idle) ──────> Leave ──────> Channels ──────> Friends ──────> Status ──────> Outcomes ─> Finished
-//!                                │     ^                                            │
-//!                                └─────┘ a batch has all its outcomes               └> Restored
+//!  (idle) ──────> Leave ──────> Channels ──────> Friends ──────> Status ──────> Sent
+//!                                │     ^
+//!                                └─────┘ a batch has all its outcomes
 //! ```
+//!
+//! It is finished once every channel was asked for and has its outcome.
 //!
 //! Channels are asked for in batches, because one request for ten thousand of them would bring all
 //! their histories at once. The next batch begins when each channel of the present one has its outcome.
@@ -76,8 +78,9 @@ struct Run {
     survived: usize,
     restored: usize,
     failed: Vec<ChannelOutcome>,
-    /// Whether anything was to restore.
+    /// Whether anything was asked for.
     has_work: bool,
+    is_finished: bool,
     last_outcome: Option<Timestamp>,
 }
 
@@ -95,8 +98,7 @@ enum Step {
     FormerFriends,
     Friends,
     Status,
-    Outcomes,
-    Finished,
+    Sent,
 }
 
 /// A request to send. It counts once [`Plan::on_sent`] confirms it.
@@ -170,6 +172,7 @@ impl Plan {
             restored: 0,
             failed: Vec::new(),
             has_work: false,
+            is_finished: false,
             last_outcome: None,
         });
     }
@@ -178,7 +181,7 @@ impl Plan {
     pub(crate) fn is_running(&self) -> bool {
         self.run
             .as_ref()
-            .is_some_and(|run| run.step != Step::Finished)
+            .is_some_and(|run| run.step != Step::Sent || !run.is_finished)
     }
 
     /// How many channels have no outcome yet.
@@ -209,12 +212,8 @@ impl Plan {
                     run.enter(Step::Channels, wanted.channels.end());
                 }
                 Step::Channels => {
-                    if let Some(name) = run.retries.front() {
-                        return Some(Request::Subscribe(Subscription {
-                            names: Vec::from([name.clone()]),
-                            is_new: true,
-                            max_history: MAX_HISTORY,
-                        }));
+                    if let Some(retry) = run.retry(wanted) {
+                        return Some(retry);
                     }
                     run.skip_settled(wanted);
                     if run.next >= run.end {
@@ -252,21 +251,12 @@ impl Plan {
                     run.enter(Step::Status, 0);
                 }
                 Step::Status => {
-                    if wanted.status.is_some() && (self.restores_status || wanted.status_is_unsent)
-                    {
+                    if sets_status(self.restores_status, wanted) {
                         return Some(Request::Status);
                     }
-                    run.enter(Step::Outcomes, 0);
+                    run.enter(Step::Sent, 0);
                 }
-                Step::Outcomes => {
-                    let name = run.retries.front()?;
-                    return Some(Request::Subscribe(Subscription {
-                        names: Vec::from([name.clone()]),
-                        is_new: true,
-                        max_history: MAX_HISTORY,
-                    }));
-                }
-                Step::Finished => return None,
+                Step::Sent => return run.retry(wanted),
             }
         }
     }
@@ -277,8 +267,7 @@ impl Plan {
             debug_assert!(false, "requests are sent on a connection");
             return;
         };
-        // A restore has ended by the time that a retry alone is sent after it.
-        run.has_work |= run.retries.is_empty();
+        run.has_work = true;
         match request {
             Request::Unsubscribe(names) => {
                 for name in names {
@@ -303,7 +292,7 @@ impl Plan {
             Request::AddFriends(names) => run.advance(&wanted.friends, names),
             Request::Status => {
                 wanted.status_is_unsent = false;
-                run.enter(Step::Outcomes, 0);
+                run.enter(Step::Sent, 0);
             }
         }
     }
@@ -381,11 +370,6 @@ impl Plan {
         };
         channel.is_plain = true;
         run.retries.push_back(name.clone());
-        // After Restored, this channel alone is asked for.
-        if run.step == Step::Finished {
-            run.enter(Step::Outcomes, 0);
-            run.has_work = false;
-        }
     }
 
     /// Notes that a channel is not wanted any more. Call it before the channel is removed.
@@ -430,27 +414,37 @@ impl Plan {
     }
 
     /// Returns the end of the restore, once.
-    pub(crate) fn finish(&mut self) -> Option<Finished> {
+    pub(crate) fn finish(&mut self, wanted: &Wanted) -> Option<Finished> {
         let run = self.run.as_mut()?;
-        if run.step != Step::Outcomes || run.open > 0 || !run.retries.is_empty() {
+        let all_asked = !matches!(run.step, Step::Leave | Step::Channels);
+        if run.is_finished || !all_asked || run.open > 0 {
             return None;
         }
-        run.step = Step::Finished;
-        run.deadline = None;
+        run.is_finished = true;
+        let has_work =
+            run.has_work || !wanted.friends.is_empty() || sets_status(self.restores_status, wanted);
         let channels = run.restored;
         let failed = core::mem::take(&mut run.failed);
-        run.has_work.then_some(Finished { channels, failed })
+        has_work.then_some(Finished { channels, failed })
     }
 
-    /// Learns from the end of a connection that the application did not end.
-    pub(crate) fn on_connection_lost(&mut self, now: Timestamp) -> AfterLoss {
+    /// Learns from the end of a connection that the application did not end. `blames_requests` is
+    /// whether what the client asked for may be the reason.
+    pub(crate) fn on_connection_lost(
+        &mut self,
+        now: Timestamp,
+        blames_requests: bool,
+    ) -> AfterLoss {
         let Some(run) = self.run.take() else {
             return AfterLoss::TryAgain;
         };
         let waiting_ms = self.waiting_ms;
         let is_over = |last: Timestamp| last.plus_millis(waiting_ms) <= now;
-        if run.step == Step::Finished && run.last_outcome.is_none_or(is_over) {
+        if run.is_finished && run.last_outcome.is_none_or(is_over) {
             self.forget_trouble();
+            return AfterLoss::TryAgain;
+        }
+        if !blames_requests {
             return AfterLoss::TryAgain;
         }
         if run.survived > self.best {
@@ -509,6 +503,11 @@ impl Plan {
         self.suspects = Vec::new();
         (self.suspect_history, self.futile, self.best) = (MAX_HISTORY, 0, 0);
     }
+}
+
+/// Whether the status is set on a new connection.
+fn sets_status(restores_status: bool, wanted: &Wanted) -> bool {
+    wanted.status.is_some() && (restores_status || wanted.status_is_unsent)
 }
 
 impl Run {
@@ -586,6 +585,18 @@ impl Run {
             ..Batch::default()
         };
         self.previous = core::mem::replace(&mut self.current, next);
+    }
+
+    /// The next channel to ask for again without creation options.
+    fn retry(&self, wanted: &Wanted) -> Option<Request> {
+        let name = self.retries.front()?;
+        let channel = wanted.channels.get(name);
+        debug_assert!(channel.is_some(), "a retry ends with the wanted channel");
+        Some(Request::Subscribe(Subscription {
+            names: Vec::from([name.clone()]),
+            is_new: channel.is_none_or(|channel| channel.is_new),
+            max_history: MAX_HISTORY,
+        }))
     }
 
     /// The next channels that can be asked for in one request.

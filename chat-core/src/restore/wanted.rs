@@ -98,9 +98,10 @@ impl WantedChannel {
         self.last_id
     }
 
-    /// The creation options as the client asks for them now.
-    pub(crate) fn creation_options(&self) -> SubscribeOptions {
-        if self.is_plain {
+    /// The creation options as the client asks for them on this connection. Another one begins with
+    /// all of them: the channel may not exist any more.
+    pub(crate) fn creation_options(&self, connection: u32) -> SubscribeOptions {
+        if self.is_plain && self.asked_on == connection {
             return SubscribeOptions::new();
         }
         SubscribeOptions::new()
@@ -144,14 +145,6 @@ impl Wanted {
             status: None,
             status_is_unsent: false,
         }
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.channels.is_empty()
-            && self.leaving.is_empty()
-            && self.friends.is_empty()
-            && self.former_friends.is_empty()
-            && self.status.is_none()
     }
 
     /// Wants a channel. A known one gets the new options; what is known of its messages and of its
@@ -200,12 +193,6 @@ impl Wanted {
             (message, _) => message,
         };
         self.status = Some(WantedStatus { status, message });
-    }
-
-    /// Forgets all channels. Friends and status stay.
-    pub(crate) fn forget_channels(&mut self) {
-        self.channels.clear();
-        self.leaving.clear();
     }
 
     /// Gives empty tables back what they used. Changes places, so only between two plans.

@@ -88,7 +88,7 @@ impl World {
     /// Accepts every open channel until the plan has finished.
     fn accept_all(&mut self) -> Finished {
         for _ in 0..100_000 {
-            if let Some(finished) = self.plan.finish() {
+            if let Some(finished) = self.plan.finish(&self.wanted) {
                 return finished;
             }
             let open: Vec<_> = self
@@ -107,7 +107,7 @@ impl World {
     }
 
     fn lose(&mut self) -> AfterLoss {
-        self.plan.on_connection_lost(self.now)
+        self.plan.on_connection_lost(self.now, true)
     }
 }
 
@@ -140,7 +140,7 @@ fn channels_are_asked_for_in_batches_then_friends_then_the_status_and_once() {
     );
     world.send();
     assert_eq!(world.sent.len(), 6);
-    assert!(world.plan.finish().is_none());
+    assert!(world.plan.finish(&world.wanted).is_none());
     // The next connection does it again, but the removal is repeated once only.
     world.now = world.now.plus_millis(60_000);
     assert_eq!(world.lose(), AfterLoss::TryAgain);
@@ -154,7 +154,7 @@ fn with_nothing_wanted_there_is_nothing_to_report() {
     let mut world = World::new(32, 0);
     world.log_in();
     assert!(world.sent.is_empty());
-    assert_eq!(world.plan.finish(), None);
+    assert_eq!(world.plan.finish(&world.wanted), None);
     assert!(!world.plan.is_running());
 }
 
@@ -278,7 +278,7 @@ fn one_bad_history_among_many_channels_is_found() {
                     let requests: Vec<_> = world.sent[answered..].to_vec();
                     answered = world.sent.len();
                     if requests.is_empty() {
-                        break 'outage world.plan.finish().unwrap();
+                        break 'outage world.plan.finish(&world.wanted).unwrap();
                     }
                     for request in requests {
                         let Request::Subscribe(subscription) = request else {
@@ -323,9 +323,9 @@ fn a_channel_that_the_application_asks_for_itself_is_not_asked_for_again() {
     }
     assert!(world.outcome("c0", Outcome::Done));
     assert_eq!(world.asked(), [["c0"]]);
-    assert_eq!(world.plan.finish(), None);
+    assert_eq!(world.plan.finish(&world.wanted), None);
     assert!(world.outcome("c1", Outcome::Done));
-    let finished = world.plan.finish().unwrap();
+    let finished = world.plan.finish(&world.wanted).unwrap();
     assert_eq!((finished.channels, finished.failed), (3, vec![]));
 }
 
@@ -337,7 +337,7 @@ fn a_channel_that_is_not_wanted_any_more_is_not_waited_for() {
     world.wanted.leave("c0", 1);
     assert!(!world.outcome("c0", Outcome::Done));
     assert!(world.outcome("c1", Outcome::Done));
-    assert_eq!(world.plan.finish().unwrap().channels, 1);
+    assert_eq!(world.plan.finish(&world.wanted).unwrap().channels, 1);
 }
 
 #[test]
@@ -350,14 +350,14 @@ fn a_refused_creation_option_is_left_out_in_a_second_request() {
     world.send();
     assert_eq!(world.asked(), [["a"], ["a"]]);
     assert!(world.wanted.channels.get("a").unwrap().is_plain);
-    assert_eq!(world.plan.finish(), None);
+    assert_eq!(world.plan.finish(&world.wanted), None);
     assert!(world.outcome("a", Outcome::Done));
-    assert_eq!(world.plan.finish().unwrap().channels, 1);
+    assert_eq!(world.plan.finish(&world.wanted).unwrap().channels, 1);
     // Later, for a request of the application: no second end.
     world.plan.retry_plain(&"a".into(), &mut world.wanted);
     world.send();
     assert_eq!(world.asked().len(), 3);
-    assert_eq!(world.plan.finish(), None);
+    assert_eq!(world.plan.finish(&world.wanted), None);
     assert!(!world.plan.is_running());
 }
 
@@ -392,7 +392,7 @@ fn ten_thousand_channels_take_a_linear_number_of_steps() {
     world.log_in();
     let mut requests = 0;
     let mut place = 0;
-    while world.plan.finish().is_none() {
+    while world.plan.finish(&world.wanted).is_none() {
         requests += 1;
         let names: Vec<_> = world.last().names.clone();
         assert_eq!(world.wanted.channels.place(&names[0]), Some(place));
@@ -402,4 +402,15 @@ fn ten_thousand_channels_take_a_linear_number_of_steps() {
         }
     }
     assert_eq!(requests, 313);
+}
+
+#[test]
+fn an_end_with_a_local_reason_changes_nothing() {
+    let mut world = World::new(32, 64);
+    for _ in 0..20 {
+        world.log_in();
+        assert_eq!(world.last().names.len(), 32);
+        let after = world.plan.on_connection_lost(world.now, false);
+        assert_eq!(after, AfterLoss::TryAgain);
+    }
 }
