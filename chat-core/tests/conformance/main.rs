@@ -28,6 +28,7 @@ mod regions;
 mod repeated;
 mod requests;
 mod restore;
+mod resubscribe;
 mod server_texts;
 mod status;
 mod stream_timers;
