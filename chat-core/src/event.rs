@@ -236,12 +236,13 @@ pub enum Event {
     /// ```
     /// use chat_core::{AuthValues, ChatClient, Event};
     ///
-    /// fn on_event(chat: &mut ChatClient, event: &Event, ticket: impl Fn() -> String) {
+    /// fn on_event(chat: &mut ChatClient, event: &Event, new_ticket: fn() -> String) {
     ///     if matches!(event, Event::CredentialsNeeded) {
-    ///         chat.set_custom_authentication(AuthValues::new(format!("ticket={}", ticket())));
+    ///         let parameters = format!("ticket={}", new_ticket());
+    ///         chat.set_custom_authentication(AuthValues::new(parameters));
     ///     }
     /// }
-    /// # let _ = on_event::<fn() -> String>;
+    /// # let _ = on_event;
     /// ```
     CredentialsNeeded,
     /// The server has sent a message of this client back: everyone in the channel gets it.
