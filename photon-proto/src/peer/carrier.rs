@@ -15,6 +15,7 @@ use crate::{tcp, udp};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::ops::Range;
+use core::time::Duration;
 
 /// One variant per way of carrying messages.
 #[derive(Debug)]
@@ -336,6 +337,12 @@ impl Carrier {
     pub(super) fn handle_timeout(&mut self, now: Timestamp) {
         if let Self::Datagram(datagram) = self {
             datagram.handle_timeout(now);
+        }
+    }
+
+    pub(super) fn wake(&mut self, now: Timestamp, slept: Duration) {
+        if let Self::Datagram(datagram) = self {
+            datagram.wake(now, slept);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::time::Timestamp;
 use alloc::collections::VecDeque;
+use core::time::Duration;
 
 /// Pings that may be unanswered at one time. Further ones are not sent: they could not tell more.
 pub(super) const MAX_UNANSWERED: usize = 64;
@@ -14,6 +15,8 @@ struct Ping {
     position: u64,
     /// When the driver took it; `None` while it waits.
     sent: Option<Timestamp>,
+    /// Whether this program stood still since. The answer then says nothing about the round trip.
+    spans_sleep: bool,
 }
 
 /// Measurements that the pings of one connection have given.
@@ -51,6 +54,7 @@ impl PeerClock {
             client_time,
             position,
             sent: None,
+            spans_sleep: false,
         });
     }
 
@@ -70,6 +74,14 @@ impl PeerClock {
     /// When the oldest ping was sent that is not answered.
     pub(super) fn oldest_ping(&self) -> Option<Timestamp> {
         self.unanswered.front()?.sent
+    }
+
+    /// Notes that this program stood still. The time slept does not count for the pings in flight.
+    pub(super) fn wake(&mut self, slept: Duration) {
+        for ping in &mut self.unanswered {
+            ping.spans_sleep = true;
+            ping.sent = ping.sent.map(|sent| sent.plus(slept));
+        }
     }
 
     /// Forgets pings that cannot be answered any more.
@@ -98,8 +110,10 @@ impl PeerClock {
         let Some(answered) = answered else {
             return false;
         };
-        self.unanswered.drain(..=answered);
-        self.measure(now, server_time, client_time);
+        let ping = self.unanswered.drain(..=answered).next_back();
+        if ping.is_some_and(|ping| !ping.spans_sleep) {
+            self.measure(now, server_time, client_time);
+        }
         true
     }
 

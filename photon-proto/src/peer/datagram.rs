@@ -243,6 +243,12 @@ impl Datagram {
             connection.handle_timeout(now);
         }
     }
+
+    pub(super) fn wake(&mut self, now: Timestamp, slept: Duration) {
+        if let Some(connection) = &mut self.connection {
+            connection.wake(now, slept);
+        }
+    }
 }
 
 /// Why a message was not queued: by the writer, or by UDP.

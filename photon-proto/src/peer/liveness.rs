@@ -11,9 +11,14 @@
 //! ping              its transmission          } PROGRESS_BYTES received
 //! send queue        the last byte that the driver took
 //! ```
+//!
+//! After a sleep of this program the time slept does not count, nothing is overdue before a grace
+//! has passed, and a server of which nothing arrives within it is overdue as [`Overdue::Slept`].
 
 use super::clock::PeerClock;
 use crate::time::Timestamp;
+use crate::udp::{MAX_SLEEPS_IN_A_ROW, SLEEP_GRACE};
+use core::time::Duration;
 
 /// Received bytes that are progress by themselves. A large message on a slow line is: at the
 /// default timeout of 10 seconds a line of 150 bytes per second is enough.
@@ -36,6 +41,9 @@ pub enum Overdue {
     Ping,
     /// The other end reads nothing: the driver could send none of the bytes that wait.
     SendQueue,
+    /// Client: nothing of the server arrived within two seconds after this program had stood still
+    /// ([`Peer::wake`](super::Peer::wake)).
+    Slept,
 }
 
 /// The deadlines of one connection. UDP has its own (udp.md 5.6), so over datagrams none runs.
@@ -52,6 +60,18 @@ pub(super) struct Liveness {
     queue: Option<SendQueue>,
     /// When a long message that the driver took whole may still be on its way.
     sending_until: Timestamp,
+    /// Set once this program stood still.
+    grace: Option<Grace>,
+}
+
+/// The time after a sleep in which nothing is overdue.
+#[derive(Clone, Copy, Debug)]
+struct Grace {
+    until: Timestamp,
+    /// Whether bytes of the other end arrived, or were taken, since.
+    has_arrival: bool,
+    /// The sleeps before this one without an arrival in between.
+    earlier: u32,
 }
 
 /// When [`PROGRESS_BYTES`] had arrived last, and how many bytes have since.
@@ -96,6 +116,7 @@ impl Liveness {
             received: Progress::new(Timestamp::ZERO),
             queue: None,
             sending_until: Timestamp::ZERO,
+            grace: None,
         }
     }
 
@@ -104,10 +125,59 @@ impl Liveness {
         *self = Self::new(self.limit_ms);
     }
 
+    // Sleep.
+
+    /// Notes that this program stood still until `now`. The time slept does not count. Returns false
+    /// if it does, because too many sleeps in a row left nothing of the other end.
+    pub(super) fn wake(&mut self, now: Timestamp, slept: Duration) -> bool {
+        let unanswered = self.grace.filter(|grace| !grace.has_arrival);
+        let earlier = unanswered.map_or(0, |grace| grace.earlier + 1);
+        if earlier >= MAX_SLEEPS_IN_A_ROW {
+            return false;
+        }
+        for at in [
+            self.silence.as_mut(),
+            self.partial.as_mut().map(|partial| &mut partial.at),
+            self.queue.as_mut().map(|queue| &mut queue.deadline),
+            Some(&mut self.received.at),
+            Some(&mut self.sending_until),
+        ] {
+            if let Some(at) = at {
+                *at = at.plus(slept);
+            }
+        }
+        let until = now.plus(SLEEP_GRACE);
+        if let Some(queue) = &mut self.queue {
+            queue.deadline = queue.deadline.max(until);
+        }
+        self.grace = Some(Grace {
+            until,
+            has_arrival: false,
+            earlier,
+        });
+        true
+    }
+
+    fn on_arrival(&mut self) {
+        if let Some(grace) = &mut self.grace {
+            grace.has_arrival = true;
+        }
+    }
+
+    /// The deadline that applies in place of this one because of a sleep.
+    fn after_grace(&self, at: Timestamp, overdue: Overdue) -> (Timestamp, Overdue) {
+        match self.grace {
+            Some(grace) if !grace.has_arrival => (grace.until, Overdue::Slept),
+            Some(grace) => (at.max(grace.until), overdue),
+            None => (at, overdue),
+        }
+    }
+
     // Input.
 
     /// Restarts the silence deadline.
     pub(super) fn restart_silence(&mut self, now: Timestamp) {
+        self.on_arrival();
         self.silence = Some(now.plus_millis(self.limit_ms));
     }
 
@@ -119,6 +189,7 @@ impl Liveness {
 
     /// Counts received bytes. Returns whether they are progress.
     pub(super) fn on_bytes(&mut self, now: Timestamp, bytes: usize) -> bool {
+        self.on_arrival();
         if let Some(partial) = &mut self.partial {
             partial.add(now, bytes);
         }
@@ -146,7 +217,9 @@ impl Liveness {
             .partial
             .map(|partial| (after(partial.at), Overdue::PartialMessage));
         if !is_client {
-            return partial;
+            // A server does not judge silence, after a sleep neither.
+            let judged_from = self.grace.map_or(Timestamp::ZERO, |grace| grace.until);
+            return partial.map(|(at, overdue)| (at.max(judged_from), overdue));
         }
         let silence = self.silence?;
         // The rest of a message that began is awaited for as long as a whole one would be.
@@ -154,10 +227,11 @@ impl Liveness {
         let ping = clock
             .oldest_ping()
             .map(|sent| (after(sent.max(self.received.at)), Overdue::Ping));
-        match ping {
-            Some(ping) if ping.0 < message.0 => Some(ping),
-            _ => Some(message),
-        }
+        let (at, overdue) = match ping {
+            Some(ping) if ping.0 < message.0 => ping,
+            _ => message,
+        };
+        Some(self.after_grace(at, overdue))
     }
 
     // Output.

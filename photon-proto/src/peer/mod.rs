@@ -82,6 +82,7 @@ use handshake::Exchange;
 use liveness::Liveness;
 use unsent::UnsentMessages;
 
+pub use crate::udp::SLEEP_GRACE;
 pub use config::{Encryption, PeerConfig};
 pub use handshake::KeyAnswer;
 pub use inbound::{End, Inbound, KeyExchangeFailure, Received, SendError, SendOptions};

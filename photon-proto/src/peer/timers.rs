@@ -5,6 +5,7 @@ use super::liveness::Overdue;
 use super::{Peer, Phase, Wire};
 use crate::role::Role;
 use crate::time::Timestamp;
+use core::time::Duration;
 
 impl Peer {
     /// When [`Peer::handle_timeout`] and [`Peer::overdue`] have to be called next; a time in the
@@ -49,6 +50,26 @@ impl Peer {
         self.run_ping(now);
         self.watch_output(now);
         self.liveness.handle_timeout(now);
+    }
+
+    /// Takes notice that this program stood still for the time `slept`, until `now`: frozen by its
+    /// user or the system, or asleep with its machine. Call it before any other call with this time.
+    /// Only the owner can know: it is called at other times than the peer.
+    ///
+    /// The time slept does not count for any deadline. A client sends a ping, and a server of which
+    /// nothing arrives within two seconds is overdue as [`Overdue::Slept`]; nothing else is overdue
+    /// before. The fourth sleep in a row after which nothing arrives counts as ordinary time. Over
+    /// UDP see [`udp::Connection::wake`](crate::udp::Connection::wake). Spec: wire.md
+    /// 11.2.
+    pub fn wake(&mut self, now: Timestamp, slept: Duration) {
+        self.carrier.wake(now, slept);
+        if !self.liveness.wake(now, slept) {
+            return;
+        }
+        self.clock.wake(slept);
+        if self.ping.is_some() {
+            self.ping = Some(now);
+        }
     }
 
     /// The deadline of the other end that has passed, if one has: it makes no progress, and the

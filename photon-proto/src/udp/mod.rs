@@ -68,7 +68,8 @@ mod violation;
 pub use crate::tcp::Delivery;
 pub use acceptor::{Acceptor, ConnectionHandle};
 pub use config::{AcceptorConfig, Config, REASON_CLIENT};
-pub use connection::{ConnectRequest, Connection};
+pub(crate) use connection::MAX_SLEEPS_IN_A_ROW;
+pub use connection::{ConnectRequest, Connection, SLEEP_GRACE};
 pub use stats::{AcceptorStats, Discarded, DroppedDatagrams, Stats};
 pub use violation::Violation;
 
@@ -128,6 +129,9 @@ pub enum Cause {
     /// The peer did not acknowledge a command in time.
     #[error("the peer stopped acknowledging")]
     Timeout,
+    /// Nothing of the peer arrived after this program had stood still: see [`Connection::wake`].
+    #[error("nothing arrived after this program had stood still")]
+    Slept,
     /// The server disconnected with reason 1: its logic requested it.
     #[error("disconnected by server logic")]
     ServerLogic,

@@ -28,6 +28,7 @@ mod rules_fragment;
 mod send;
 mod served;
 mod server_time;
+mod sleep;
 mod sound;
 mod wire;
 

@@ -137,6 +137,9 @@ impl Connection {
             // close.
             Phase::Leaving => return self.end(Cause::LocalClose),
             Phase::Connecting => self.end(Cause::ConnectTimeout),
+            Phase::Connected | Phase::Draining { .. } if self.unanswered_grace().is_some() => {
+                self.end(Cause::Slept);
+            }
             Phase::Connected | Phase::Draining { .. } | Phase::Closed => self.end(Cause::Timeout),
         }
         self.last_disconnect = Some(self.sender.disconnect_command(REASON_TIMEOUT, false));

@@ -179,6 +179,7 @@ impl Connection {
                 return;
             }
             self.last_received = self.now();
+            self.on_arrival();
             self.on_command(&command, &header);
         }
         self.sender.prune_timers();

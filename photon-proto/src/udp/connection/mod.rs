@@ -2,6 +2,7 @@
 
 mod close;
 mod datagrams;
+mod sleep;
 #[cfg(test)]
 mod tests;
 
@@ -22,6 +23,10 @@ use crate::time::Timestamp;
 use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
+use sleep::Grace;
+
+pub(crate) use sleep::MAX_SLEEPS_IN_A_ROW;
+pub use sleep::SLEEP_GRACE;
 
 /// How often our disconnect is sent again. Spec: udp.md 7.1.
 const MAX_DISCONNECT_RESENDS: u32 = 2;
@@ -128,6 +133,8 @@ pub struct Connection {
     last_sent: u64,
     /// The end of connecting or draining.
     deadline: Option<u64>,
+    /// Set once this program stood still.
+    grace: Option<Grace>,
     datagram: Vec<u8>,
     datagram_commands: u8,
     /// The stamp of the datagram that was built and not yet reported as sent.
@@ -245,6 +252,7 @@ impl Connection {
             last_received: 0,
             last_sent: 0,
             deadline,
+            grace: None,
             datagram: Vec::new(),
             datagram_commands: 0,
             stamped: None,
@@ -329,6 +337,9 @@ impl Connection {
     /// The time at which an established connection ends unless the peer acknowledges something
     /// before. Spec: udp.md 5.6.
     fn dead_at(&self) -> Option<u64> {
+        if let Some(unanswered) = self.unanswered_grace() {
+            return Some(unanswered);
+        }
         let busy_since = self.sender.busy_since()?;
         self.is_judged_by_time().then(|| {
             let since_proof = self
@@ -341,7 +352,9 @@ impl Connection {
             let round_trip = u64::from(self.round_trip.smoothed_ms.unsigned_abs());
             let patience = self.timing.patience_ms;
             let patience = patience - round_trip.min(patience / 8);
-            since_proof.max(busy_since.saturating_add(patience))
+            since_proof
+                .max(busy_since.saturating_add(patience))
+                .max(self.judged_from())
         })
     }
 
@@ -390,7 +403,11 @@ impl Connection {
         } else {
             timeout
         };
-        while let Overdue::TimedOut = self.sender.run_due(now, max_resends, command_timeout) {
+        let judged_from = self.judged_from();
+        while let Overdue::TimedOut =
+            self.sender
+                .run_due(now, max_resends, command_timeout, judged_from)
+        {
             // The connect timeout decides. Until then a client that is alive repeats its connect,
             // which resends our verify-connect.
             if !self.is_half_open() {

@@ -78,9 +78,15 @@ impl Sender {
             .is_some_and(|channel| channel.ring(id.unsequenced).base() == id.rseq)
     }
 
-    /// Checks the commands that are due: each has timed out or will be sent again.
-    /// Spec: udp.md 5.4.
-    pub(crate) fn run_due(&mut self, now: u64, max_resends: u32, timeout_ms: u64) -> Overdue {
+    /// Checks the commands that are due: each has timed out or will be sent again. None times out
+    /// before `judged_from`. Spec: udp.md 5.4, 5.6.
+    pub(crate) fn run_due(
+        &mut self,
+        now: u64,
+        max_resends: u32,
+        timeout_ms: u64,
+        judged_from: u64,
+    ) -> Overdue {
         while let Some(&Reverse((due, id))) =
             self.timers.peek().filter(|Reverse((due, _))| *due <= now)
         {
@@ -90,18 +96,37 @@ impl Sender {
             };
             // The timeout is a setting and may be the largest number.
             let deadline = command.first_sent.saturating_add(timeout_ms);
-            if command.awaits_resend || command.sent_count > max_resends || now > deadline {
+            let used_up = command.awaits_resend || command.sent_count > max_resends;
+            if now >= judged_from && (used_up || now > deadline) {
                 return Overdue::TimedOut;
             }
-            command.awaits_resend = true;
             // If no datagram is pulled until the deadline, the command times out without a resend.
-            command.due = deadline.saturating_add(1);
-            let (order, due) = (command.order, command.due);
-            self.resends.push(Reverse((order, id)));
-            self.timers.push(Reverse((due, id)));
+            let checked_at = deadline.saturating_add(1).max(judged_from);
+            debug_assert!(checked_at > now, "a command that is due again at once");
+            command.due = checked_at;
+            let order = command.order;
+            if !core::mem::replace(&mut command.awaits_resend, true) {
+                self.resends.push(Reverse((order, id)));
+            }
+            self.timers.push(Reverse((checked_at, id)));
         }
         self.prune_timers();
         Overdue::Resend
+    }
+
+    /// Sends everything again, once, that is due until this time. Nothing times out by it.
+    pub(crate) fn resend_due(&mut self, until: u64) {
+        for Reverse((due, id)) in core::mem::take(&mut self.timers) {
+            // An outdated entry is dropped.
+            let Some(command) = self.command_mut(id).filter(|command| command.due == due) else {
+                continue;
+            };
+            let order = command.order;
+            if due <= until && !core::mem::replace(&mut command.awaits_resend, true) {
+                self.resends.push(Reverse((order, id)));
+            }
+            self.timers.push(Reverse((due, id)));
+        }
     }
 
     /// Sends a command in flight again before it is due.
