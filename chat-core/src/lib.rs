@@ -63,7 +63,9 @@
 //! # The contract
 //!
 //! 1. **Time is an argument** ([`Timestamp`]). A time before the last one counts as the last one. A
-//!    jump of the clock fires each timer once, however far it is.
+//!    gap between two calls of more than half the silence timeout is sleep: the program was frozen, or
+//!    its machine asleep. No deadline passes because of it. The client pings, and ends the connection
+//!    ([`CauseKind::Slept`]) if nothing of the server arrives within two seconds. Spec: chat.md 6.4.
 //! 2. **Intents act at once, on memory only.** They check state, arguments and free space, in this
 //!    order. Then they encode into the buffer of the link, or change the state and queue its event.
 //!    After an `Err` nothing has changed. I/O and timers are deferred: a timer that an intent arms

@@ -312,6 +312,12 @@ pub enum CauseKind {
         /// The time without progress, in whole milliseconds.
         elapsed: Duration,
     },
+    /// The program stood still, and nothing of the server arrived within two seconds after it woke:
+    /// the connection did not survive. Spec: chat.md 10 (R4).
+    Slept {
+        /// How long the program stood still.
+        elapsed: Duration,
+    },
     /// A step did not complete before its deadline.
     Deadline(Step),
     /// The key exchange failed.
@@ -445,6 +451,7 @@ impl DisconnectCause {
             | CauseKind::PingUnanswered { .. }
             | CauseKind::SendStalled { .. }
             | CauseKind::Unacknowledged
+            | CauseKind::Slept { .. }
             | CauseKind::Deadline(_) => (Code::FrontEndTimeout, Code::NameServerTimeout),
             CauseKind::KeyExchange(_) => (
                 Code::FrontEndEncryptionEstablishError,
@@ -508,6 +515,11 @@ impl fmt::Display for DisconnectCause {
             CauseKind::SendStalled { elapsed } => write!(
                 out,
                 "the server read nothing for {} ms: check the network",
+                elapsed.as_millis()
+            )?,
+            CauseKind::Slept { elapsed } => write!(
+                out,
+                "nothing arrived after the program had stood still for {} ms: connect again",
                 elapsed.as_millis()
             )?,
             CauseKind::Deadline(step) => write!(out, "{step} before the deadline")?,

@@ -1,5 +1,6 @@
 //! [`Timer`]: a deadline that may not have started yet.
 
+use core::time::Duration;
 use photon_proto::Timestamp;
 
 /// A deadline. Intents know no time, so the ones that they set start later.
@@ -19,6 +20,13 @@ impl Timer {
     pub(crate) fn start(&mut self, now: Timestamp) {
         if let Self::Armed { after_ms } = *self {
             *self = Self::At(now.plus_millis(after_ms));
+        }
+    }
+
+    /// Puts the timer off by the time that the program slept, and at least until `earliest`.
+    pub(crate) fn put_off(&mut self, slept: Duration, earliest: Timestamp) {
+        if let Self::At(at) = self {
+            *at = at.plus(slept).max(earliest);
         }
     }
 

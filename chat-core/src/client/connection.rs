@@ -2,9 +2,9 @@
 
 use crate::link::{LinkError, LinkId, LinkInput};
 use crate::state::{CauseKind, DisconnectCause, KeyExchangeFailure, Server};
-use photon_proto::Text;
-use photon_proto::Timestamp;
+use core::time::Duration;
 use photon_proto::peer::{End, Peer, Phase, Wire};
+use photon_proto::{Text, Timestamp, udp};
 
 /// A peer, which knows bytes and time, and what the client knows about it: which server it is, and
 /// over which link.
@@ -52,9 +52,10 @@ impl Connection {
         self.peer.wire() == Wire::Datagram
     }
 
-    /// The cause of a disconnect that follows from this end. See "Which end gives which code" in
+    /// The cause of a disconnect that follows from this end. `slept` is the length of the latest
+    /// sleep. See "Which end gives which code" in
     /// the crate docs.
-    pub(super) fn cause_of(&mut self, end: End) -> DisconnectCause {
+    pub(super) fn cause_of(&mut self, end: End, slept: Duration) -> DisconnectCause {
         let cause = |kind| DisconnectCause::new(self.server, kind);
         match end {
             End::LinkClosed => match self.link_error.take() {
@@ -65,6 +66,7 @@ impl Connection {
             },
             End::Overrun => cause(CauseKind::InputOverrun),
             End::BadStream(error) => cause(CauseKind::BadStream(error)),
+            End::Udp(udp::Cause::Slept) => cause(CauseKind::Slept { elapsed: slept }),
             End::Udp(udp) => cause(CauseKind::of_udp(udp)),
             End::KeyExchange {
                 failure,

@@ -161,7 +161,7 @@ impl ChatClient {
             debug_assert!(false, "only a current connection ends");
             return;
         };
-        let cause = connection.cause_of(end);
+        let cause = connection.cause_of(end, self.sleep.latest);
         let opened = connection.is_opened();
         self.end_connection(cause, opened);
     }

@@ -5,6 +5,7 @@ use crate::secret::Secret;
 use crate::state::{DisconnectCause, Step};
 use crate::timers::{Timer, earlier};
 use alloc::vec::Vec;
+use core::time::Duration;
 use photon_proto::{Text, Timestamp, Value};
 
 /// Where the client connects to, which deadlines run, and what it needs to come back.
@@ -255,6 +256,12 @@ impl LoginFlow {
     pub(super) fn start_timers(&mut self, now: Timestamp) {
         self.login_timer.start(now);
         self.connect_timer.start(now);
+    }
+
+    /// Puts the deadlines off after a sleep.
+    pub(super) fn put_off(&mut self, slept: Duration, earliest: Timestamp) {
+        self.login_timer.put_off(slept, earliest);
+        self.connect_timer.put_off(slept, earliest);
     }
 
     pub(super) fn deadline(&self, now: Timestamp) -> Option<Timestamp> {

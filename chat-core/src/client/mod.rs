@@ -18,6 +18,7 @@ mod rest;
 mod restoring;
 mod resubscribing;
 mod retired;
+mod sleep;
 
 use crate::config::{AuthValues, ChatConfig};
 use crate::error::RequestError;
@@ -42,6 +43,7 @@ use login_flow::LoginFlow;
 use photon_proto::peer::Peer;
 use photon_proto::{HashKeys, Limits, Random, Text, Timestamp};
 use retired::RetiredLinks;
+use sleep::Sleep;
 
 pub use pump::Serviced;
 pub use rest::NotAtRest;
@@ -55,6 +57,7 @@ pub struct ChatClient {
     random: Random,
     /// The latest time that a call passed.
     now: Timestamp,
+    sleep: Sleep,
     /// Whether an intent has armed a timer. Intents know no time: the timer starts with the next
     /// call that passes one.
     armed: bool,
@@ -114,6 +117,7 @@ impl ChatClient {
         Self {
             random,
             now: Timestamp::ZERO,
+            sleep: Sleep::new(&config.peer),
             armed: false,
             state: State::Uninitialized,
             events: EventQueue::new(config.event_cap_bytes),

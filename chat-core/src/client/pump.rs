@@ -201,24 +201,32 @@ impl ChatClient {
         if self.armed || (holds_input && !self.events.is_full()) || self.can_restore() {
             return Some(now);
         }
-        let connection = self.connection.as_ref();
-        let upkeep = earlier(
-            self.retired.deadline(now),
-            connection.and_then(|connection| connection.peer.poll_timeout()),
-        );
         if holds_input {
             // What a deadline waits for may be in the input, so none passes before it is processed.
             // The peer applies the same rule to silence.
-            return upkeep;
+            return self.upkeep_deadline(now);
         }
-        [
-            self.pending.deadline(now),
-            self.login.deadline(now),
-            self.reconnect_deadline(),
-            self.restore_deadline(),
-        ]
-        .into_iter()
-        .fold(upkeep, earlier)
+        [self.reconnect_deadline(), self.restore_deadline()]
+            .into_iter()
+            .fold(self.next_deadline(now), earlier)
+    }
+
+    /// The next deadline of a connection. A timer that has not started is due at `unstarted`.
+    fn upkeep_deadline(&self, unstarted: Timestamp) -> Option<Timestamp> {
+        let connection = self.connection.as_ref();
+        earlier(
+            self.retired.deadline(unstarted),
+            connection.and_then(|connection| connection.peer.poll_timeout()),
+        )
+    }
+
+    /// The next deadline of a connection, a request or a login, even while input is held. A timer
+    /// that has not started is due at `unstarted`.
+    pub(super) fn next_deadline(&self, unstarted: Timestamp) -> Option<Timestamp> {
+        let requests = self.pending.deadline(unstarted);
+        [requests, self.login.deadline(unstarted)]
+            .into_iter()
+            .fold(self.upkeep_deadline(unstarted), earlier)
     }
 
     /// Whether the driver should read from this link. False while enough is buffered.
@@ -234,6 +242,9 @@ impl ChatClient {
     /// Takes the time of a call, and starts the timers that intents have armed. Returns the present
     /// time: one before the latest counts as the latest.
     fn advance(&mut self, now: Timestamp) -> Timestamp {
+        if self.sleep.is_gap(self.now, now) {
+            self.on_gap(now);
+        }
         self.now = self.now.max(now);
         if core::mem::take(&mut self.armed) {
             let now = self.now;
@@ -416,6 +427,9 @@ impl ChatClient {
             Overdue::PartialMessage => CauseKind::IncompleteMessage { elapsed },
             Overdue::Ping => CauseKind::PingUnanswered { elapsed },
             Overdue::SendQueue => CauseKind::SendStalled { elapsed },
+            Overdue::Slept => CauseKind::Slept {
+                elapsed: self.sleep.latest,
+            },
             // Silence, and deadlines without a kind of their own.
             _ => CauseKind::Silent { elapsed },
         };

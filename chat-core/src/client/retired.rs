@@ -3,6 +3,7 @@
 use crate::link::LinkId;
 use crate::timers::{Timer, earlier};
 use alloc::vec::Vec;
+use core::time::Duration;
 use photon_proto::Timestamp;
 use photon_proto::peer::Peer;
 
@@ -148,6 +149,14 @@ impl RetiredLinks {
             retired.flush.start(now);
             // The shutdown of a UDP connection starts with the first time that it gets.
             retired.peer.handle_timeout(now);
+        }
+    }
+
+    /// Puts the deadlines off after a sleep.
+    pub(super) fn wake(&mut self, now: Timestamp, slept: Duration) {
+        for retired in &mut self.links {
+            retired.flush.put_off(slept, now);
+            retired.peer.wake(now, slept);
         }
     }
 

@@ -9,6 +9,7 @@ use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::hash::{BuildHasher, Hasher};
+use core::time::Duration;
 use hashbrown::HashMap;
 use photon_proto::{HashKeys, Text, Timestamp};
 
@@ -80,6 +81,16 @@ impl PendingRequests {
         self.subscribe.start_timers(now);
         self.unsubscribe.start_timers(now);
         self.regions.start_timers(now);
+    }
+
+    /// Puts the deadlines off after a sleep.
+    pub(crate) fn put_off(&mut self, slept: Duration, earliest: Timestamp) {
+        let channels = [&mut self.subscribe, &mut self.unsubscribe];
+        let requests = channels.into_iter().flat_map(|it| it.requests.values_mut());
+        requests
+            .map(|request| &mut request.timer)
+            .chain(&mut self.regions.timers)
+            .for_each(|timer| timer.put_off(slept, earliest));
     }
 
     pub(crate) fn deadline(&self, now: Timestamp) -> Option<Timestamp> {

@@ -30,6 +30,7 @@ mod requests;
 mod restore;
 mod resubscribe;
 mod server_texts;
+mod sleep;
 mod status;
 mod stream_timers;
 mod subscribe;

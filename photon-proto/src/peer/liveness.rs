@@ -135,16 +135,15 @@ impl Liveness {
         if earlier >= MAX_SLEEPS_IN_A_ROW {
             return false;
         }
-        for at in [
+        let deadlines = [
             self.silence.as_mut(),
             self.partial.as_mut().map(|partial| &mut partial.at),
             self.queue.as_mut().map(|queue| &mut queue.deadline),
             Some(&mut self.received.at),
             Some(&mut self.sending_until),
-        ] {
-            if let Some(at) = at {
-                *at = at.plus(slept);
-            }
+        ];
+        for at in deadlines.into_iter().flatten() {
+            *at = at.plus(slept);
         }
         let until = now.plus(SLEEP_GRACE);
         if let Some(queue) = &mut self.queue {
