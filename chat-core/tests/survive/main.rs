@@ -9,4 +9,5 @@ mod truth;
 mod world;
 
 mod s09_many;
+mod s12_ten_thousand;
 mod s24_restore_off;
