@@ -10,4 +10,5 @@ mod world;
 
 mod s09_many;
 mod s12_ten_thousand;
+mod s22_loss;
 mod s24_restore_off;

@@ -51,6 +51,10 @@ impl Row {
         }
     }
 
+    pub(crate) fn is_json(self) -> bool {
+        self.serialization == Serialization::Json
+    }
+
     pub(crate) const fn is_udp(self) -> bool {
         matches!(self.transport, Transport::Udp)
     }

@@ -297,6 +297,12 @@ impl World {
         ));
     }
 
+    /// Lets the program of a reader stand still.
+    pub(crate) fn freeze(&mut self, reader: usize, ms: u64) {
+        self.simulation.freeze(self.readers[reader].index, ms);
+        self.note(format!("reader {reader} stands still for {ms} ms"));
+    }
+
     /// Holds back everything on the newest link of a client.
     pub(crate) fn stall(&mut self, reader: usize, ms: u64) {
         let client = &self.simulation.clients[self.readers[reader].index];
@@ -509,7 +515,8 @@ impl Reader {
         match event {
             Event::StateChanged { to, .. } if *to == State::ConnectedToFrontEnd => {
                 self.last_login_ms = at_ms;
-                for seen in self.seen.values_mut() {
+                for channel in self.wanted.keys() {
+                    let seen = self.seen.entry(channel.clone()).or_default();
                     seen.push(Seen::Login { at_ms });
                 }
             }

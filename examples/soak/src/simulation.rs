@@ -96,6 +96,10 @@ pub struct Simulation {
     busy: BTreeSet<usize>,
     /// The next deadline of each client.
     deadlines: BTreeSet<(Timestamp, usize)>,
+    /// Clients whose program stands still, and until when.
+    frozen: BTreeMap<usize, Timestamp>,
+    /// What arrived for them meanwhile, in order.
+    unread: Vec<(LinkKey, LinkEvent)>,
     /// Whether the server's process runs.
     running: bool,
     /// How often the server was started.
@@ -127,6 +131,8 @@ impl Simulation {
             targets: BTreeMap::new(),
             busy: BTreeSet::new(),
             deadlines: BTreeSet::new(),
+            frozen: BTreeMap::new(),
+            unread: Vec::new(),
             running: true,
             starts: 0,
             seed,
@@ -207,8 +213,10 @@ impl Simulation {
         loop {
             self.step();
             let server = self.server.poll_timeout().filter(|_| self.running);
-            let client = self.deadlines.first().map(|(at, _)| *at);
-            let next = [self.network.next_time(), server, client];
+            let awake = |(_, index): &&(_, usize)| !self.frozen.contains_key(index);
+            let client = self.deadlines.iter().find(awake).map(|(at, _)| *at);
+            let thawing = self.frozen.values().min().copied();
+            let next = [self.network.next_time(), server, client, thawing];
             let next = next.into_iter().flatten().min();
             let Some(next) = next.filter(|next| *next <= until) else {
                 break;
@@ -255,6 +263,31 @@ impl Simulation {
         true
     }
 
+    /// Lets the program of a client stand still for this time, as a stopped process or a phone in
+    /// someone's pocket does. What arrives meanwhile waits in its sockets.
+    pub fn freeze(&mut self, index: usize, ms: u64) {
+        self.frozen.insert(index, self.now.plus_millis(ms));
+    }
+
+    /// Lets clients go on whose time of standing still is over: they first read their sockets.
+    fn thaw(&mut self) {
+        let now = self.now;
+        let before = self.frozen.len();
+        self.frozen.retain(|index, until| {
+            let thawed = *until <= now;
+            if thawed {
+                self.busy.insert(*index);
+            }
+            !thawed
+        });
+        if self.frozen.len() == before {
+            return;
+        }
+        for (key, event) in std::mem::take(&mut self.unread) {
+            self.deliver_to_client(key, event);
+        }
+    }
+
     /// Ends the server's process at once, as `kill -9` does: streams are closed by its operating
     /// system, and datagrams have no destination. Returns the state that its state file has.
     pub fn crash(&mut self) -> Vec<u8> {
@@ -284,6 +317,7 @@ impl Simulation {
 
     /// Delivers what is due, then drives the server and every client.
     fn step(&mut self) {
+        self.thaw();
         while let Some(delivery) = self.network.poll(self.now) {
             match delivery.to {
                 End::Client => self.deliver_to_client(delivery.link, delivery.event),
@@ -301,7 +335,9 @@ impl Simulation {
         let due = self.deadlines.iter().take_while(|(at, _)| *at <= self.now);
         self.busy.extend(due.map(|(_, index)| *index));
         for index in std::mem::take(&mut self.busy) {
-            self.drive_client(index);
+            if !self.frozen.contains_key(&index) {
+                self.drive_client(index);
+            }
         }
     }
 
@@ -309,6 +345,10 @@ impl Simulation {
         let Some(&(index, link)) = self.owners.get(&key) else {
             return; // the client has closed this link
         };
+        if self.frozen.contains_key(&index) {
+            self.unread.push((key, event));
+            return;
+        }
         self.busy.insert(index);
         let input = match &event {
             LinkEvent::Opened => LinkInput::Opened { ipv6: false },
