@@ -201,10 +201,11 @@ fn tests() -> BTreeMap<u16, Vec<Test>> {
 #[test]
 fn every_item_has_a_test_or_a_reason_to_wait() {
     let (items, tests) = (items(), tests());
-    assert_eq!(
-        items.keys().copied().collect::<Vec<_>>(),
-        (1..=118).collect::<Vec<_>>(),
-        "items of section 11"
+    assert!(items.len() >= 124, "items of section 11 are gone");
+    assert!(
+        items.keys().copied().eq(1..=items.len() as u16),
+        "the items of section 11 count up: {:?}",
+        items.keys()
     );
     let later: BTreeSet<u16> = DUE_LATER
         .iter()

@@ -1,4 +1,5 @@
-//! Connecting again by itself: the schedule, its events, and its end. chat.md 10, R1 and R9.
+//! Connecting again by itself: the schedule, its events, and its end. Items 119 to 124; chat.md 10,
+//! R1 and R9.
 
 use crate::harness::{
     APP_ID, APP_VERSION, Call, Harness, Seen, TABLE, TOKEN, each_with, error, exactly_after_ms,
@@ -95,7 +96,7 @@ fn name_server_refuses(harness: &mut Harness, code: i16) {
 }
 
 #[test]
-fn restore_an_unwanted_end_is_followed_by_an_attempt_with_the_kept_token() {
+fn c119_an_unwanted_end_is_followed_by_an_attempt_with_the_kept_token() {
     each_with(restoring, |mut harness| {
         harness.go_to(State::ConnectedToFrontEnd);
         harness.close();
@@ -131,7 +132,7 @@ fn restore_without_the_option_nothing_is_scheduled() {
 }
 
 #[test]
-fn restore_failed_results_come_before_the_state_and_the_schedule_last() {
+fn c119_failed_results_come_before_the_state_and_the_schedule_last() {
     each_with(restoring, |mut harness| {
         harness.go_to(State::ConnectedToFrontEnd);
         let request = harness.subscribe(&["a"]);
@@ -154,7 +155,7 @@ fn restore_failed_results_come_before_the_state_and_the_schedule_last() {
 }
 
 #[test]
-fn restore_the_first_connect_call_is_tried_again_too() {
+fn c120_the_first_connect_call_is_tried_again_too() {
     each_with(restoring, |mut harness| {
         harness.connect(Some("eu"));
         harness.forget();
@@ -202,7 +203,7 @@ fn restore_a_new_connect_call_without_a_region_does_not_return_to_the_old_front_
 }
 
 #[test]
-fn restore_a_token_that_has_expired_leads_to_the_name_server_without_an_error() {
+fn c120_a_token_that_has_expired_leads_to_the_name_server_without_an_error() {
     for code in [32753, 32767] {
         each_with(restoring, |mut harness| {
             harness.go_to(State::ConnectedToFrontEnd);
@@ -221,7 +222,7 @@ fn restore_a_token_that_has_expired_leads_to_the_name_server_without_an_error() 
 }
 
 #[test]
-fn restore_a_front_end_that_fails_is_assigned_anew_by_the_name_server() {
+fn c120_a_front_end_that_fails_is_assigned_anew_by_the_name_server() {
     each_with(restoring, |mut harness| {
         harness.go_to(State::ConnectedToFrontEnd);
         harness.close();
@@ -243,7 +244,7 @@ fn restore_a_front_end_that_fails_is_assigned_anew_by_the_name_server() {
 }
 
 #[test]
-fn restore_gives_up_at_once_for_reasons_that_waiting_does_not_change() {
+fn c122_gives_up_at_once_for_reasons_that_waiting_does_not_change() {
     for code in [32767, 32756, 32761] {
         each_with(restoring, |mut harness| {
             harness.connect(Some("eu"));
@@ -279,7 +280,7 @@ fn expect_rest(harness: &mut Harness) {
 }
 
 #[test]
-fn restore_repeated_refusals_of_the_same_kind_end_the_attempts() {
+fn c122_repeated_refusals_of_the_same_kind_end_the_attempts() {
     for (code, times) in [(32753, 2), (32755, 3)] {
         each_with(restoring, |mut harness| {
             harness.connect(Some("eu"));
@@ -308,7 +309,7 @@ fn restore_waits_out_servers_that_are_full_or_disturbed() {
 }
 
 #[test]
-fn restore_gives_up_after_five_early_closes_that_span_two_minutes() {
+fn c124_gives_up_after_five_early_closes_that_span_two_minutes() {
     each_with(restoring, |mut harness| {
         harness.go_to(State::ConnectedToFrontEnd);
         // A close after a stable minute does not count.
@@ -350,7 +351,7 @@ fn restore_gives_up_after_the_configured_attempts() {
 }
 
 #[test]
-fn restore_disconnect_while_scheduled_cancels_and_changes_only_the_state() {
+fn c121_disconnect_while_scheduled_cancels_and_changes_only_the_state() {
     each_with(restoring, |mut harness| {
         harness.go_to(State::ConnectedToFrontEnd);
         harness.close();
@@ -383,7 +384,7 @@ fn restore_disconnect_during_an_attempt_ends_it_for_good() {
 }
 
 #[test]
-fn restore_a_connect_call_replaces_the_schedule() {
+fn c121_a_connect_call_replaces_the_schedule() {
     let calls: [Call; 3] = [
         ChatClient::reconnect,
         |client| client.connect_to_region_front_end("eu"),
@@ -459,7 +460,7 @@ fn restore_another_user_logs_in_on_the_name_server() {
 }
 
 #[test]
-fn restore_asks_for_credentials_before_it_contacts_the_name_server_again() {
+fn c123_asks_for_credentials_before_it_contacts_the_name_server_again() {
     each_with(asking, |mut harness| {
         harness.go_to(State::ConnectedToFrontEnd);
         harness.close();
@@ -509,7 +510,7 @@ fn restore_asks_for_credentials_before_it_contacts_the_name_server_again() {
 }
 
 #[test]
-fn restore_gives_up_after_a_minute_without_credentials() {
+fn c123_gives_up_after_a_minute_without_credentials() {
     each_with(asking, |mut harness| {
         harness.connect(Some("eu"));
         harness.forget();

@@ -8,6 +8,7 @@ mod seen;
 mod truth;
 mod world;
 
+mod s08_credentials;
 mod s09_many;
 mod s12_ten_thousand;
 mod s22_loss;
