@@ -418,12 +418,49 @@ impl ChatConfig {
         self
     }
 
-    /// Sets whether the client reports what became of each message that it sends, by
-    /// [`MessageToken`](crate::MessageToken). Default no, with [`ChatConfig::restore`] yes.
+    /// Sets whether the client reports what became of each message that it sends, by the
+    /// [`MessageToken`](crate::MessageToken) that the call returned. Default no, with
+    /// [`ChatConfig::restore`] yes. Each token ends in exactly one of three events:
+    ///
+    /// - [`Event::MessageSent`](crate::Event::MessageSent): the server sent the message back. A
+    ///   text has to be equal; any other content counts as the oldest message of that channel, or to
+    ///   that user, that is no text.
+    /// - [`Event::MessageRefused`](crate::Event::MessageRefused): the server answered with an error.
+    /// - [`Event::MessageUnconfirmed`](crate::Event::MessageUnconfirmed): the result is unknown. The
+    ///   connection ended, and the restored history, if there is one, does not have the message;
+    ///   messages of the channel are missing, or the user left it; the server accepted a message to
+    ///   a channel that the user is not in; or 30 s have passed.
+    ///
+    /// At most 1,024 messages wait for their result: further calls return
+    /// [`RequestError::QueueFull`](crate::RequestError::QueueFull). The client sends nothing twice
+    /// by itself, so an unconfirmed message may or may not have arrived. Spec: chat.md 10.2.
+    ///
+    /// ```
+    /// use chat_core::{ChatClient, Event, MessageToken, PublishOptions, RequestError};
+    ///
+    /// struct Line { text: String, token: MessageToken, sent: bool }
+    ///
+    /// fn say(chat: &mut ChatClient, text: &str) -> Result<Line, RequestError> {
+    ///     let token = chat.publish_message("lobby", text, &PublishOptions::new())?;
+    ///     Ok(Line { text: text.to_owned(), token, sent: false })
+    /// }
+    ///
+    /// fn on_event(lines: &mut [Line], event: &Event) {
+    ///     if let Event::MessageSent { token, .. } = event {
+    ///         let line = lines.iter_mut().find(|line| line.token == *token);
+    ///         line.into_iter().for_each(|line| line.sent = true);
+    ///     }
+    /// }
+    /// # let _ = (say, on_event);
+    /// ```
     #[must_use]
     pub fn confirm_messages(mut self, confirm: bool) -> Self {
         self.confirm_messages = Some(confirm);
         self
+    }
+
+    pub(crate) fn confirms_messages(&self) -> bool {
+        self.confirm_messages.unwrap_or(self.restore.is_some())
     }
 
     /// Sets the most verbose level that this client logs. The level of the logger applies as well.

@@ -54,6 +54,11 @@ impl EventQueue {
         Some(event)
     }
 
+    /// The events behind the first `index` ones, for code that follows what was raised.
+    pub(crate) fn iter_from(&self, index: usize) -> impl Iterator<Item = &Event> {
+        self.queue.iter().skip(index).map(|queued| &queued.event)
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.queue.len()
     }

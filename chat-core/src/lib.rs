@@ -188,6 +188,7 @@ mod budget;
 mod client;
 pub mod codes;
 mod config;
+mod confirm;
 mod error;
 mod event;
 mod event_queue;

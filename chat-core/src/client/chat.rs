@@ -6,6 +6,7 @@
 use super::ChatClient;
 use crate::codes::operation;
 use crate::config::ChatConfig;
+use crate::confirm::Receiver;
 use crate::error::RequestError;
 use crate::event::{MessageToken, RequestId};
 use crate::operation::names::check_names;
@@ -154,7 +155,9 @@ impl ChatClient {
     ///   [`Restore::queue_cap_bytes`](crate::Restore::queue_cap_bytes) the message is queued in every
     ///   state, and sent once its channel is subscribed again;
     /// - [`RequestError::Empty`] for an empty name, or content that is null;
-    /// - [`RequestError::TooLong`], [`RequestError::Unencodable`], [`RequestError::QueueFull`].
+    /// - [`RequestError::TooLong`], [`RequestError::Unencodable`], [`RequestError::QueueFull`]. The
+    ///   last one also while 1,024 messages wait for their result
+    ///   ([`ChatConfig::confirm_messages`](crate::ChatConfig::confirm_messages)).
     pub fn publish_message<C>(
         &mut self,
         channel: &str,
@@ -169,11 +172,21 @@ impl ChatClient {
         let write = |buffer: &mut Vec<u8>, config: &ChatConfig| {
             publish::write(buffer, config, channel, content, options)
         };
+        let fingerprint = self.fingerprint(content);
         if is_queued {
-            return self.queue_message(QueuedTarget::Channel(channel.into()), write);
+            return self.queue_message(QueuedTarget::Channel(channel.into()), fingerprint, write);
         }
-        self.send_chat(operation::PUBLISH, false, write)?;
-        Ok(self.next_message_token())
+        let space = self.check_confirmations();
+        self.send_chat(operation::PUBLISH, false, |buffer, config| {
+            write(buffer, config)?;
+            // Reported last, as in `subscribe`.
+            space
+        })?;
+        let token = self.next_message_token();
+        if self.confirm.is_some() {
+            self.expect_result(token, Receiver::Channel(channel.into()), fingerprint, None);
+        }
+        Ok(token)
     }
 
     /// Sends a private message (`sendPrivateMessage`). The server sends it back to this user, too.
@@ -207,13 +220,23 @@ impl ChatClient {
         let write = |buffer: &mut Vec<u8>, config: &ChatConfig| {
             private::write(buffer, config, user, content, options)
         };
+        let fingerprint = self.fingerprint(content);
         if is_queued {
             let user = user.into();
-            return self.queue_message(QueuedTarget::User { user, encrypt }, write);
+            return self.queue_message(QueuedTarget::User { user, encrypt }, fingerprint, write);
         }
-        self.send_chat(operation::SEND_PRIVATE, encrypt, write)?;
+        let space = self.check_confirmations();
+        self.send_chat(operation::SEND_PRIVATE, encrypt, |buffer, config| {
+            write(buffer, config)?;
+            // Reported last, as in `subscribe`.
+            space
+        })?;
         self.model.on_private_message_sent(user);
-        Ok(self.next_message_token())
+        let token = self.next_message_token();
+        if self.confirm.is_some() {
+            self.expect_result(token, Receiver::User(user.into()), fingerprint, None);
+        }
+        Ok(token)
     }
 
     pub(super) fn next_message_token(&mut self) -> MessageToken {
@@ -432,7 +455,11 @@ impl ChatClient {
         }
         self.send_chat(code, options.encrypt, |buffer, config| {
             Ok(raw::write(buffer, config, code, parameters)?)
-        })
+        })?;
+        if let Some(confirm) = &mut self.confirm {
+            confirm.on_raw_request(code);
+        }
+        Ok(())
     }
 
     /// # Errors

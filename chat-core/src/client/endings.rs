@@ -51,6 +51,7 @@ impl ChatClient {
             return self.stop_restore();
         }
         self.fail_pending_requests();
+        self.give_up_messages();
         self.stop_restore();
         self.retire_connection();
         self.login.halt();
@@ -199,6 +200,7 @@ impl ChatClient {
                 self.events.push(Event::UnsubscribeResult(ended.failed));
             }
         }
+        self.lose_messages();
     }
 
     // Links.

@@ -6,6 +6,7 @@
 //! takes what it needs as arguments.
 
 mod chat;
+mod confirming;
 mod connect;
 mod connection;
 mod endings;
@@ -21,6 +22,7 @@ mod retired;
 mod sleep;
 
 use crate::config::{AuthValues, ChatConfig};
+use crate::confirm::Confirmations;
 use crate::error::RequestError;
 use crate::event::Event;
 use crate::event_queue::EventQueue;
@@ -76,6 +78,8 @@ pub struct ChatClient {
     model: Model,
     /// The state to bring back on each connection, if the client restores.
     resubscription: Option<Box<Resubscription>>,
+    /// The messages whose result is not known, if the application wants to know.
+    confirm: Option<Box<Confirmations>>,
     /// Reused for each event with messages, so that decoding one allocates only its result.
     builder: MessagesBuilder,
     stats: Stats,
@@ -136,6 +140,9 @@ impl ChatClient {
                 .restore
                 .as_ref()
                 .map(|options| Box::new(Resubscription::new(options, keys))),
+            confirm: config
+                .confirms_messages()
+                .then(|| Box::new(Confirmations::new(keys))),
             builder: MessagesBuilder::default(),
             stats: Stats::default(),
             accepted_messages: 0,
@@ -458,6 +465,7 @@ impl ChatClient {
     /// ```
     pub fn forget_channels(&mut self) {
         self.model.forget_channels();
+        self.give_up_messages();
         if let Some(restore) = &mut self.resubscription {
             let lost = restore.forget_channels();
             self.report(lost);

@@ -138,13 +138,17 @@ impl ChatClient {
         {
             messages_left -= 1;
             let text_before = self.text_bytes();
+            let events_before = self.events.len();
             let action = self.process_message(now);
             self.stats.work +=
                 WORK_PER_JSON_BYTE * text_before.saturating_sub(self.text_bytes()) as u64;
             self.apply(action);
+            self.report_results(events_before);
         }
         if self.state == state {
+            let events_before = self.events.len();
             self.run_timers(now);
+            self.report_results(events_before);
         }
         if self.state == state && self.can_restore() {
             self.restore_state(now);
@@ -206,9 +210,13 @@ impl ChatClient {
             // The peer applies the same rule to silence.
             return self.upkeep_deadline(now);
         }
-        [self.reconnect_deadline(), self.restore_deadline()]
-            .into_iter()
-            .fold(self.next_deadline(now), earlier)
+        [
+            self.reconnect_deadline(),
+            self.restore_deadline(),
+            self.confirm_deadline(),
+        ]
+        .into_iter()
+        .fold(self.next_deadline(now), earlier)
     }
 
     /// The next deadline of a connection. A timer that has not started is due at `unstarted`.
@@ -251,6 +259,9 @@ impl ChatClient {
             self.login.start_timers(now);
             self.pending.start_timers(now);
             self.retired.start_timers(now);
+            if let Some(confirm) = &mut self.confirm {
+                confirm.start_timers(now);
+            }
             if let Some(restore) = &mut self.restore {
                 restore.start_timer(now);
             }
@@ -407,6 +418,7 @@ impl ChatClient {
             }
         }
         self.time_out_restore(now);
+        self.time_out_messages(now);
         if let Some(step) = self.login.overdue(now) {
             self.on_deadline(step);
         } else if self.connection.is_some() {

@@ -70,6 +70,7 @@ impl ChatClient {
             ("names to unsubscribe", unsubscribe_names),
             ("unanswered unsubscribe requests", unsubscribe_unanswered),
             ("get-regions requests", pending.regions.len()),
+            ("messages without a result", self.unconfirmed_messages()),
             ("steps of a login", usize::from(self.login.is_waiting())),
             (
                 "scheduled reconnects",
@@ -126,6 +127,12 @@ impl ChatClient {
         debug_assert!(
             !self.login.is_waiting() || (expected.is_some() && state != State::ConnectedToFrontEnd),
             "a step of the login is awaited in {state:?}"
+        );
+        debug_assert!(
+            self.unconfirmed_messages() == 0
+                || state == State::ConnectedToFrontEnd
+                || self.restore.is_some(),
+            "messages wait for their result in {state:?}"
         );
         debug_assert!(
             !self.login.is_reconnecting() || state == State::ConnectingToFrontEnd,

@@ -146,6 +146,7 @@ impl ChatClient {
     pub(super) fn report_schedule(&mut self, event: Event) {
         if matches!(event, Event::ReconnectGaveUp { .. }) {
             // What waits for a connection waits in vain.
+            self.give_up_messages();
             self.stop_restore();
         }
         self.log(log::Level::Info, format_args!("{}", event.name()));

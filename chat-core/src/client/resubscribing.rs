@@ -4,6 +4,7 @@
 use super::ChatClient;
 use crate::codes::{operation, parameter};
 use crate::config::ChatConfig;
+use crate::confirm::{Fingerprint, Receiver};
 use crate::error::RequestError;
 use crate::event::{ChannelOutcome, Event, MessageToken, RequestId};
 use crate::link::LinkErrorKind;
@@ -123,6 +124,7 @@ impl ChatClient {
     pub(super) fn queue_message(
         &mut self,
         target: QueuedTarget,
+        content: Option<Fingerprint>,
         write: impl FnOnce(&mut Vec<u8>, &ChatConfig) -> Result<(), RequestError>,
     ) -> Result<MessageToken, RequestError> {
         let bytes = self.check_encodes(write)?;
@@ -131,11 +133,13 @@ impl ChatClient {
             return Err(RequestError::WrongState(self.state));
         };
         restore.outbox.check_space(bytes.len())?;
+        self.check_confirmations()?;
         let token = self.next_message_token();
         if let Some(restore) = &mut self.resubscription {
             restore.outbox.push(QueuedMessage {
                 token,
                 target,
+                content,
                 bytes,
             });
         }
@@ -413,9 +417,14 @@ impl ChatClient {
             buffer.extend_from_slice(&message.bytes);
             Ok(())
         })?;
-        if let QueuedTarget::User { user, .. } = &message.target {
-            self.model.on_private_message_sent(user);
-        }
+        let receiver = match &message.target {
+            QueuedTarget::Channel(name) => Receiver::Channel(name.clone()),
+            QueuedTarget::User { user, .. } => {
+                self.model.on_private_message_sent(user);
+                Receiver::User(user.clone())
+            }
+        };
+        self.expect_result(message.token, receiver, message.content, Some(self.now));
         Ok(())
     }
 
@@ -431,11 +440,7 @@ impl ChatClient {
     }
 
     fn on_message_unconfirmed(&mut self, token: MessageToken) {
-        if self
-            .config
-            .confirm_messages
-            .unwrap_or(self.config.restore.is_some())
-        {
+        if self.confirm.is_some() {
             self.events.push(Event::MessageUnconfirmed { token });
         }
     }

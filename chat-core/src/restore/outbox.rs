@@ -1,6 +1,7 @@
 //! [`Outbox`]: messages that wait for a connection and for their channel.
 
 use crate::budget::MemoryBudget;
+use crate::confirm::Fingerprint;
 use crate::error::RequestError;
 use crate::event::MessageToken;
 use alloc::collections::VecDeque;
@@ -23,6 +24,8 @@ pub(crate) struct Outbox {
 pub(crate) struct QueuedMessage {
     pub(crate) token: MessageToken,
     pub(crate) target: QueuedTarget,
+    /// What the client knows its echo by, if it reports results.
+    pub(crate) content: Option<Fingerprint>,
     /// The encoded request.
     pub(crate) bytes: Vec<u8>,
 }
@@ -114,6 +117,7 @@ mod tests {
         QueuedMessage {
             token: MessageToken(token),
             target: QueuedTarget::Channel("lobby".into()),
+            content: None,
             bytes: vec![0; bytes],
         }
     }

@@ -7,6 +7,7 @@ mod bad_elements;
 mod bad_lists;
 mod caps;
 mod causes;
+mod confirm;
 mod connect;
 mod coverage;
 mod deadlines;

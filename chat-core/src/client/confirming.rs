@@ -1,0 +1,112 @@
+//! What becomes of sent messages. [`Confirmations`] decides, this file passes on what happens.
+//! Spec: chat.md 10.2.
+
+use super::ChatClient;
+use crate::confirm::{Confirmations, Fingerprint, Receiver};
+use crate::error::RequestError;
+use crate::event::{Event, MessageToken};
+use crate::model::Channel;
+use alloc::vec::Vec;
+use photon_proto::{Encode, Timestamp};
+
+impl ChatClient {
+    // Sending.
+
+    /// # Errors
+    /// [`RequestError::QueueFull`] while too many messages wait for their result, or to be sent.
+    pub(super) fn check_confirmations(&self) -> Result<(), RequestError> {
+        let Some(confirm) = &self.confirm else {
+            return Ok(());
+        };
+        let restore = self.resubscription.as_ref();
+        confirm.check_space(restore.map_or(0, |restore| restore.outbox.len()))
+    }
+
+    /// What has to be kept of a content to know its echo; `None` when nothing is confirmed.
+    pub(super) fn fingerprint<C: Encode + ?Sized>(&self, content: &C) -> Option<Fingerprint> {
+        let confirm = self.confirm.as_ref()?;
+        Some(Fingerprint::of_sent(confirm.keys(), content))
+    }
+
+    /// Notes a message that was sent, to report what becomes of it. An intent arms the timer; `now`
+    /// is given where a message is sent later.
+    pub(super) fn expect_result(
+        &mut self,
+        token: MessageToken,
+        receiver: Receiver,
+        content: Option<Fingerprint>,
+        now: Option<Timestamp>,
+    ) {
+        let (Some(confirm), Some(content)) = (&mut self.confirm, content) else {
+            return;
+        };
+        let channel = match &receiver {
+            Receiver::Channel(name) => self.model.public.get(name),
+            Receiver::User(user) => self.model.private.get(user),
+        };
+        let after = channel.map_or(0, Channel::last_id);
+        confirm.on_sent(token, receiver, after, content);
+        match now {
+            Some(now) => confirm.start_timers(now),
+            None => self.armed = true,
+        }
+    }
+
+    // Results.
+
+    /// Reports the results that the events from this one on bring.
+    pub(super) fn report_results(&mut self, first_event: usize) {
+        let Some(confirm) = &mut self.confirm else {
+            return;
+        };
+        let public = &self.model.public;
+        let is_subscribed = |name: &str| public.get(name).is_some_and(Channel::is_subscribed);
+        let mut results = Vec::new();
+        for event in self.events.iter_from(first_event) {
+            confirm.on_event(event, &self.config.user_id.0, is_subscribed, &mut results);
+        }
+        self.push_results(results);
+    }
+
+    /// Reports the messages whose time has passed.
+    pub(super) fn time_out_messages(&mut self, now: Timestamp) {
+        self.end_messages(|confirm, results| confirm.time_out(now, results));
+    }
+
+    /// Reports the messages whose result is lost with the connection.
+    pub(super) fn lose_messages(&mut self) {
+        let comes_back = self.restore.is_some();
+        self.end_messages(|confirm, results| confirm.on_connection_lost(comes_back, results));
+    }
+
+    /// Reports that nothing will be known of any message.
+    pub(super) fn give_up_messages(&mut self) {
+        self.end_messages(Confirmations::give_up);
+    }
+
+    fn end_messages(&mut self, end: impl FnOnce(&mut Confirmations, &mut Vec<Event>)) {
+        if let Some(confirm) = &mut self.confirm {
+            let mut results = Vec::new();
+            end(confirm, &mut results);
+            self.push_results(results);
+        }
+    }
+
+    fn push_results(&mut self, results: Vec<Event>) {
+        for result in results {
+            self.events.push(result);
+        }
+    }
+
+    // Measurements.
+
+    /// When the oldest message without a result has waited too long.
+    pub(super) fn confirm_deadline(&self) -> Option<Timestamp> {
+        self.confirm.as_ref()?.deadline(self.now)
+    }
+
+    /// How many messages wait for their result.
+    pub(super) fn unconfirmed_messages(&self) -> usize {
+        self.confirm.as_ref().map_or(0, |confirm| confirm.len())
+    }
+}
