@@ -276,6 +276,8 @@ impl ChatClient {
         let from = core::mem::replace(&mut self.state, to);
         debug_assert_ne!(from, to, "a state change is one");
         if from == State::ConnectedToFrontEnd {
+            // Before the change is announced: its outcomes come first.
+            self.end_restore();
             self.model.on_front_end_lost();
         }
         self.log(

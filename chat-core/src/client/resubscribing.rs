@@ -447,16 +447,24 @@ impl ChatClient {
 
     // Ends.
 
-    /// Notes an end that the application did not cause: what was sent on the connection for deferred
-    /// requests is lost. Returns whether connecting again would end in the same way.
+    /// Notes the end of a connection to a front end, whatever the reason: what was sent on it for
+    /// deferred requests is lost. What was not sent, and the queue, wait for the next one.
+    pub(super) fn end_restore(&mut self) {
+        if let Some(restore) = &mut self.resubscription {
+            let lost = restore.on_connection_ended();
+            self.report(lost);
+        }
+    }
+
+    /// Notes an end that the application did not cause. Returns whether connecting again would end in
+    /// the same way.
     pub(super) fn is_restoring_futile(&mut self, cause: &DisconnectCause) -> bool {
         let now = self.now;
         let Some(restore) = &mut self.resubscription else {
             return false;
         };
-        let lost = restore.on_connection_ended();
         let after = restore.on_connection_lost(now, may_blame_requests(cause));
-        self.report(lost);
+        self.end_restore();
         after == AfterLoss::GiveUp
     }
 
@@ -500,5 +508,8 @@ impl ChatClient {
 /// Whether a connection may have ended because of what the client asked for, such as a history over
 /// the message limit.
 fn may_blame_requests(cause: &DisconnectCause) -> bool {
-    !matches!(cause.kind, CauseKind::Link(LinkErrorKind::Local))
+    !matches!(
+        cause.kind,
+        CauseKind::Link(LinkErrorKind::Local) | CauseKind::Slept { .. }
+    )
 }

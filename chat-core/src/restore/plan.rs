@@ -492,6 +492,11 @@ impl Plan {
         }
     }
 
+    /// Notes the end of the connection. What [`Plan::on_connection_lost`] learnt from it stays.
+    pub(crate) fn on_connection_ended(&mut self) {
+        self.run = None;
+    }
+
     /// Ends the connection because the application did, and forgets what its ends taught.
     pub(crate) fn end(&mut self) {
         self.run = None;

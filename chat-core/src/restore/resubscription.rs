@@ -225,6 +225,7 @@ impl Resubscription {
             return [Reports::new(), Reports::new()];
         }
         (self.is_connected, self.is_due, self.is_blocked) = (false, false, false);
+        self.plan.on_connection_ended();
         let (wanted, connection) = (&self.wanted, self.connection);
         let was_asked = |name: &str| {
             let channel = wanted.channels.get(name);
@@ -248,7 +249,6 @@ impl Resubscription {
         now: Timestamp,
         blames_requests: bool,
     ) -> AfterLoss {
-        debug_assert!(!self.is_connected, "the end is noted first");
         self.plan.on_connection_lost(now, blames_requests)
     }
 
