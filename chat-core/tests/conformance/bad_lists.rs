@@ -399,3 +399,73 @@ fn sound01_an_error_text_of_the_server_is_reported_as_far_as_it_is_legible() {
         }
     });
 }
+
+/// Numbers take more bytes in GpBinary 1.8, to which JSON is transcoded, and the limit on a message
+/// applies to both forms.
+#[test]
+fn sound01_numbers_that_grow_over_the_limit_cost_only_their_own_message() {
+    on_front_end(|mut harness| {
+        if !harness.row.json {
+            return;
+        }
+        harness.join(&["a"]);
+        let contents = objects(&["a".into(), PLACE.into(), "c".into()]);
+        let many = format!("[{}1e9]", "1e9,".repeat(60_000));
+        let parameters = [
+            (1, "a".into()),
+            (4, strings(&["bob"; 5])),
+            (2, contents),
+            (8, Value::Int(5)),
+        ];
+        let frame = harness.event(0, &parameters);
+        // 480 KB of text, 1,080 KB in 1.8.
+        let raw = format!("{many},\"b\",{many}");
+        harness.deliver_spoiled(&frame, PLACE, raw.as_bytes());
+        let [chat_core::Event::ChatMessages { messages, .. }] = &harness.take_events()[..] else {
+            panic!("messages");
+        };
+        let texts: Vec<_> = messages.iter().map(|one| one.content.as_str()).collect();
+        assert_eq!(texts, [Some("a"), None, Some("b"), None, Some("c")]);
+        assert_eq!(messages.get(4).expect("five").id, Some(5));
+        assert_eq!(harness.client.stats().bad_messages, 0);
+    });
+}
+
+/// A response in which even the return code is unreadable is a failure, and ends its request.
+#[test]
+fn sound01_an_unreadable_return_code_in_json_ends_the_request() {
+    on_front_end(|mut harness| {
+        if !harness.row.json {
+            return;
+        }
+        let link = harness.link();
+        let text = |harness: &mut Harness, json: &str| {
+            let frame = format!("~m~{}~m~~j~{json}", json.len() + 3);
+            let received = chat_core::LinkInput::Received(frame.as_bytes());
+            harness.input(link, received);
+        };
+        for err in ["true", "\"none\"", "[]", "40000"] {
+            let request = harness.subscribe(&["a"]);
+            harness.pump();
+            let json = format!("{{\"vals\":[],\"err\":{err},\"msg\":\"m\",\"res\":0}}");
+            text(&mut harness, &json);
+            match &harness.take_events()[..] {
+                [
+                    chat_core::Event::SubscribeResult(outcomes),
+                    chat_core::Event::OperationResponse {
+                        return_code: -1, ..
+                    },
+                ] => assert_eq!(outcomes[0].request, Some(request), "{err}"),
+                other => panic!("{err}: {other:?}"),
+            }
+        }
+        // A parameter whose code is none is skipped.
+        harness.join(&["a"]);
+        text(
+            &mut harness,
+            "{\"vals\":[300,[1],1,\"a\",\"x\",1,4,[\"bob\"],2,[\"hi\"],8,7],\"evt\":0}",
+        );
+        let line = crate::harness::Line::new("bob", "hi", Some(7));
+        harness.expect(&[Seen::messages("a", [line])]);
+    });
+}

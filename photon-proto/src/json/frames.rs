@@ -146,16 +146,21 @@ impl Reader<'static> {
         limits: &Limits,
         message: Vec<u8>,
     ) -> Result<Self, (DecodeError, Vec<u8>)> {
-        Self::of_vec(role, limits, message, |_| None)
+        Self::of_vec(role, limits, message, |_, _| None)
     }
 
     /// Like [`Reader::owned`], for messages that contain what others have sent, so that a bad value
     /// costs only itself:
     ///
-    /// * Bytes that are not UTF-8 become U+FFFD, if the frames can be told apart then.
+    /// * Bytes that are not UTF-8 become U+FFFD, if the frames can be told apart then. Once the text
+    ///   would exceed the limit on its length, they become `?`.
     /// * Values, and all memory, are limited only when the message is decoded.
     /// * An array or object that is nested too deeply becomes an empty array, which decoding rejects
     ///   at its place.
+    /// * A double that would make the message exceed the limit on its length, although its text does
+    ///   not, becomes a text that decoding rejects at its place.
+    /// * A parameter whose code is no number of 8 bits is skipped.
+    /// * A return code that is no number of 16 bits counts as -1, an internal error of the server.
     /// * A debug message that is a number, `true` or `false` becomes text, an array or object counts
     ///   as none.
     ///
@@ -178,14 +183,14 @@ impl Reader<'static> {
         role: Role,
         limits: &Limits,
         message: Vec<u8>,
-        repair: impl FnOnce(&[u8]) -> Option<String>,
+        repair: impl FnOnce(&[u8], usize) -> Option<String>,
     ) -> Result<Self, (DecodeError, Vec<u8>)> {
         if let Err(error) = check_length(limits, &message) {
             return Err((error, message));
         }
         let text = match String::from_utf8(message) {
             Ok(text) => text,
-            Err(error) => match repair(error.as_bytes()) {
+            Err(error) => match repair(error.as_bytes(), limits.max_received_bytes) {
                 Some(text) => text,
                 None => {
                     let at = error.utf8_error().valid_up_to();
@@ -210,18 +215,20 @@ fn check_length(limits: &Limits, message: &[u8]) -> Result<(), DecodeError> {
     }
 }
 
-/// Copies a text that is not UTF-8, with U+FFFD in place of what is not. `None` if it then does not
-/// consist of frames.
+/// Copies a text that is not UTF-8, with U+FFFD in place of what is not, or `?` once the text would
+/// be longer than `max_bytes`. `None` if it then does not consist of frames.
 ///
 /// Half of a surrogate pair, which some writers encode as three bytes, becomes one U+FFFD: the
 /// length of the frame counts it as one unit. Of other bytes it is unknown what the writer counted.
-fn repaired(message: &[u8]) -> Option<String> {
+fn repaired(message: &[u8], max_bytes: usize) -> Option<String> {
     // Reserved at once: doubling could take twice what U+FFFD, three bytes for one, needs.
     let length: usize = message
         .utf8_chunks()
         .map(|chunk| chunk.valid().len() + chunk.invalid().len().min(1) * 3)
         .sum();
-    let mut text = String::with_capacity(length);
+    let mut text = String::with_capacity(length.min(max_bytes));
+    // How many more bytes the text may have than the message.
+    let mut growth = max_bytes.saturating_sub(message.len());
     let mut rest = message;
     while let Some(chunk) = rest.utf8_chunks().next() {
         text.push_str(chunk.valid());
@@ -234,7 +241,10 @@ fn repaired(message: &[u8]) -> Option<String> {
             _ => chunk.invalid().len(),
         };
         if bad > 0 {
-            text.push(char::REPLACEMENT_CHARACTER);
+            let left =
+                growth.checked_sub(char::REPLACEMENT_CHARACTER.len_utf8().saturating_sub(bad));
+            text.push(left.map_or('?', |_| char::REPLACEMENT_CHARACTER));
+            growth = left.unwrap_or(growth);
         }
         (_, rest) = invalid.split_at_checked(bad).unwrap_or_default();
     }

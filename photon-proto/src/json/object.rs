@@ -54,7 +54,14 @@ pub(super) fn read(
 ) -> Result<Frame<'static>, DecodeError> {
     let start = out.len();
     let mut sink = Sink::new(core::mem::take(out), limits, tolerant);
-    let result = message(role, limits, &mut Parser::new(json, base), start, &mut sink);
+    let mut result = message(role, limits, &mut Parser::new(json, base), start, &mut sink);
+    if tolerant && matches!(&result, Err(error) if error.kind == DecodeErrorKind::TooLong) {
+        // A server relays what others send: their numbers must not cost the whole message. Not at
+        // once, because what is too long so far may be followed by text that becomes shorter.
+        sink.buffer().truncate(start);
+        sink.limit_growth(limits.max_received_bytes.saturating_sub(json.len()));
+        result = message(role, limits, &mut Parser::new(json, base), start, &mut sink);
+    }
     *out = sink.into_buffer();
     if !matches!(result, Ok(Frame::Message(_))) {
         out.truncate(start);
@@ -146,7 +153,7 @@ fn fields<'a>(
             sink.buffer().truncate(start);
             parameters(p, start, sink)?;
         } else if key.is("err") {
-            fields.return_code = number(p, "return code")?.unwrap_or_default();
+            fields.return_code = return_code(p, sink.is_tolerant())?;
         } else if key.is("msg") {
             fields.debug_message = debug_message(p, sink.is_tolerant())?;
         } else {
@@ -178,8 +185,20 @@ fn parameters(p: &mut Parser<'_>, start: usize, sink: &mut Sink) -> Result<(), D
     while p.more(&mut first, b']', FIELD)? {
         let token = p.token("parameter code")?;
         let at = p.offset();
-        let code: u8 =
-            number(p, "parameter code")?.ok_or_else(|| wrong(token, at, "parameter code"))?;
+        let value = p.clone();
+        let code = number(p, "parameter code")
+            .and_then(|code: Option<u8>| code.ok_or_else(|| wrong(token, at, "parameter code")));
+        if code.is_err() && sink.is_tolerant() {
+            // In JavaScript such a code is a key that nobody reads.
+            *p = value;
+            p.skip("parameter code")?;
+            if !p.more(&mut first, b']', FIELD)? {
+                break;
+            }
+            p.skip("parameter value")?;
+            continue;
+        }
+        let code = code?;
         if !p.more(&mut first, b']', FIELD)? {
             return Err(DecodeError::new(
                 DecodeErrorKind::Missing,
@@ -243,6 +262,24 @@ where
             Some(true) => Err(wrong),
             Some(false) | None => Ok(None),
         },
+    }
+}
+
+/// The return code for a response whose own cannot be read: an internal error of the server.
+const UNREADABLE: i16 = -1;
+
+/// Decodes a return code; a missing one is 0. If `tolerant`, one that is no number of 16 bits is
+/// [`UNREADABLE`]: such a response means no success, and without it the request would stay open.
+fn return_code(p: &mut Parser<'_>, tolerant: bool) -> Result<i16, DecodeError> {
+    const FIELD: &str = "return code";
+    let value = p.clone();
+    match number(p, FIELD) {
+        Ok(code) => Ok(code.unwrap_or_default()),
+        Err(_) if tolerant => {
+            *p = value;
+            p.skip(FIELD).map(|()| UNREADABLE)
+        }
+        Err(error) => Err(error),
     }
 }
 

@@ -12,6 +12,8 @@ const STRING: u8 = 0x07;
 const HASHTABLE: u8 = 0x15;
 const OBJECT_ARRAY: u8 = 0x17;
 const STRING_ARRAY: u8 = 0x47;
+/// A string that is not UTF-8, no longer than the shortest double with its comma.
+const UNDECODABLE: [u8; 3] = [STRING, 1, 0xFF];
 
 const FIELD: &str = "JSON value";
 
@@ -23,6 +25,8 @@ pub(super) struct Sink {
     /// Whether only the length is limited here. Whoever decodes the message limits the rest: an
     /// error here costs the whole frame, there it costs one value.
     tolerant: bool,
+    /// See [`Sink::limit_growth`].
+    growth: usize,
 }
 
 /// The position of a count that is written once its elements are known.
@@ -52,7 +56,17 @@ impl Sink {
             budget,
             depth: limits.max_depth,
             tolerant,
+            growth: usize::MAX,
         }
+    }
+
+    /// Limits how many more bytes numbers may take in 1.8 than in JSON. Numbers beyond become
+    /// undecodable.
+    ///
+    /// Only doubles are notably longer in 1.8: nine bytes for `1e9,`. If they alone may grow, and
+    /// by no more than the text is shorter than the limit on the message, everything else fits.
+    pub(super) const fn limit_growth(&mut self, bytes: usize) {
+        self.growth = bytes;
     }
 
     pub(super) const fn is_tolerant(&self) -> bool {
@@ -132,6 +146,18 @@ impl Sink {
         self.budget.memory(length, 1, at, FIELD)
     }
 
+    /// Writes a double that has `text_bytes` in JSON. See [`Sink::limit_growth`].
+    fn double(&mut self, number: f64, text_bytes: usize, at: usize) -> Result<(), DecodeError> {
+        const ENCODED_BYTES: usize = 9;
+        // With the comma behind it.
+        let growth = ENCODED_BYTES.saturating_sub(text_bytes + 1);
+        let Some(left) = self.growth.checked_sub(growth) else {
+            return self.put(&UNDECODABLE, at);
+        };
+        self.growth = left;
+        self.scalar(&Value::Double(number), at)
+    }
+
     /// Transcodes a container with `read`. If the sink is tolerant, one that is nested too deeply
     /// becomes an empty array, so that decoding the message finds a container too many at its place.
     fn nested(
@@ -198,7 +224,7 @@ pub(super) fn value(p: &mut Parser<'_>, sink: &mut Sink) -> Result<(), DecodeErr
             Number::Integer(number) => {
                 i32::try_from(number).map_or(Value::Long(number), Value::Int)
             }
-            Number::Double(number) => Value::Double(number),
+            Number::Double(number) => return sink.double(number, p.offset() - at, at),
         },
         _ => p.literal(FIELD)?.map_or(Value::Null, Value::Bool),
     };

@@ -12,6 +12,7 @@ mod hostile;
 mod memory;
 mod messages;
 mod properties;
+mod tolerant;
 mod types;
 mod vectors;
 
