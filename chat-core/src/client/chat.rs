@@ -10,7 +10,7 @@ use crate::confirm::Receiver;
 use crate::error::RequestError;
 use crate::event::{MessageToken, RequestId};
 use crate::operation::names::check_names;
-use crate::operation::pending::RequestKind;
+use crate::operation::pending::{RequestKind, RequestedHistory};
 use crate::operation::{
     friends, private, properties, publish, raw, status, subscribe, unsubscribe,
 };
@@ -66,7 +66,13 @@ impl ChatClient {
         }
         let count = check_names(channels.clone(), "list of channels", "channel name")?;
         let wanted = options;
-        let options = subscribe::check(options, count)?;
+        let passed_ids = options.last_ids.as_deref().unwrap_or_default();
+        let mut options = subscribe::check(options, count)?;
+        if options.last_ids().is_some() {
+            let pairs = channels.clone().zip(passed_ids);
+            let ids = pairs.map(|(name, id)| self.model.last_id_for(name.as_ref(), *id));
+            options.set_last_ids(ids.collect());
+        }
         let space = self.pending.subscribe.check_space();
         self.send_chat(operation::SUBSCRIBE, false, |buffer, config| {
             subscribe::write(buffer, config, channels.clone(), &options)?;
@@ -83,14 +89,38 @@ impl ChatClient {
             );
         }
         let (id, timer) = (self.pending.next_id(), self.request_timer());
+        let history = options.history();
         self.pending
             .subscribe
             .push(id, RequestKind::Application, channels.clone(), timer);
+        if let Some(messages) = history {
+            self.note_history(id, messages, channels.clone(), passed_ids);
+        }
         if let Some(restore) = &mut self.resubscription {
             let withdrawn = restore.on_subscribe_sent(channels, wanted);
             self.report([Reports::new(), withdrawn]);
         }
         Ok(id)
+    }
+
+    /// Notes that the application asks for history: that counts as a question for known channels.
+    /// The others begin with the ids that it passes once they are subscribed. Spec: chat.md 4.1.
+    pub(super) fn note_history(
+        &mut self,
+        id: RequestId,
+        messages: i32,
+        channels: impl Iterator<Item: AsRef<str>>,
+        passed_ids: &[i32],
+    ) {
+        let last_ids = passed_ids.iter().copied().chain(core::iter::repeat(0));
+        let pairs: Vec<_> = channels.zip(last_ids).collect();
+        for (name, last_id) in &pairs {
+            let last_id = *last_id;
+            let history = RequestedHistory { messages, last_id };
+            self.model.on_application_asked(name.as_ref(), history);
+        }
+        let pairs = pairs.iter().map(|(name, id)| (name.as_ref(), *id));
+        self.pending.subscribe.note_history(id, messages, pairs);
     }
 
     /// Leaves channels (`unsubscribe`). The outcome comes in

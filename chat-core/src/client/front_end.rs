@@ -5,6 +5,7 @@ use super::ChatClient;
 use crate::address::ServerAddress;
 use crate::codes::operation;
 use crate::error::RequestError;
+use crate::model::Identity;
 use crate::operation::authenticate::{self, Login, is_token_refusal};
 use crate::state::{CauseKind, DisconnectCause, Server, State};
 use alloc::format;
@@ -64,6 +65,8 @@ impl ChatClient {
         );
         self.login.on_front_end_login();
         self.store_login(login);
+        let identity = Identity::new(self.login.front_end_region(), &self.config.user_id.0);
+        self.model.on_login(self.now, identity);
         self.set_state(State::ConnectedToFrontEnd);
         self.note_connected();
         self.begin_restore();

@@ -205,6 +205,11 @@ impl LoginFlow {
         self.token_region = self.region.clone();
     }
 
+    /// The region of the front end.
+    pub(super) fn front_end_region(&self) -> &str {
+        self.token_region.as_deref().unwrap_or_default()
+    }
+
     /// Notes that the front end accepted the token.
     pub(super) fn on_front_end_login(&mut self) {
         self.halt();

@@ -15,6 +15,7 @@ mod login;
 mod login_flow;
 mod name_server;
 mod pump;
+mod questions;
 mod rest;
 mod restoring;
 mod resubscribing;
@@ -515,6 +516,7 @@ impl ChatClient {
                 .resubscription
                 .as_ref()
                 .map_or(0, |restore| restore.outbox.queued_bytes()),
+            repeated_messages: self.model.questions.repeated(),
             ..self.stats
         }
     }

@@ -153,6 +153,9 @@ impl ChatClient {
         if self.state == state && self.can_restore() {
             self.restore_state(now);
         }
+        if self.model.questions.has_unsent() {
+            self.send_questions();
+        }
         self.release_memory(self.config.max_messages_per_service != messages_left);
         // Timers that this call has armed start in it.
         self.advance(now);
@@ -232,7 +235,8 @@ impl ChatClient {
     /// that has not started is due at `unstarted`.
     pub(super) fn next_deadline(&self, unstarted: Timestamp) -> Option<Timestamp> {
         let requests = self.pending.deadline(unstarted);
-        [requests, self.login.deadline(unstarted)]
+        let questions = self.model.questions.deadline();
+        [requests, questions, self.login.deadline(unstarted)]
             .into_iter()
             .fold(self.upkeep_deadline(unstarted), earlier)
     }
@@ -258,6 +262,7 @@ impl ChatClient {
             let now = self.now;
             self.login.start_timers(now);
             self.pending.start_timers(now);
+            self.model.start_timers(now);
             self.retired.start_timers(now);
             if let Some(confirm) = &mut self.confirm {
                 confirm.start_timers(now);
@@ -399,6 +404,8 @@ impl ChatClient {
             }
             return;
         }
+        self.model
+            .on_deadlines(now, &mut self.events, &mut self.stats);
         while self.pending.regions.time_out(now) {
             self.events
                 .push(Event::RegionsResult(Err(RegionsError::TimedOut)));

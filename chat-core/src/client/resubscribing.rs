@@ -289,7 +289,7 @@ impl ChatClient {
         let public = &self.model.public;
         let has_presence = |name: &str| public.get(name).is_some_and(Channel::has_presence);
         if let Some(request) = restore.next_request(has_presence) {
-            return match self.send_restoring(&request, restore) {
+            return match self.send_restoring(now, &request, restore) {
                 Ok(()) => {
                     restore.on_request_sent(now, &request);
                     SentNext::Sent
@@ -314,6 +314,7 @@ impl ChatClient {
     /// Sends one request of the plan.
     fn send_restoring(
         &mut self,
+        now: Timestamp,
         request: &Request,
         restore: &Resubscription,
     ) -> Result<(), RequestError> {
@@ -331,6 +332,8 @@ impl ChatClient {
                 let names = &subscription.names;
                 let options = self.restoring_options(subscription, restore);
                 let options = subscribe::check(&options, names.len())?;
+                let history = options.history();
+                let last_ids = options.last_ids().unwrap_or_default().to_vec();
                 self.send_chat(operation::SUBSCRIBE, false, |buffer, config| {
                     Ok(subscribe::write(buffer, config, names.iter(), &options)?)
                 })?;
@@ -338,6 +341,11 @@ impl ChatClient {
                 self.pending
                     .subscribe
                     .push(id, RequestKind::Restore, names, timer);
+                if !subscription.is_new {
+                    self.model.on_restore_asked(now, names);
+                } else if let Some(messages) = history {
+                    self.note_history(id, messages, names.iter(), &last_ids);
+                }
             }
             Request::RemoveFriends(names) => self.send_friends(operation::REMOVE_FRIENDS, names)?,
             Request::AddFriends(names) => self.send_friends(operation::ADD_FRIENDS, names)?,
@@ -384,7 +392,7 @@ impl ChatClient {
             history => history.min(*max_history),
         };
         if !is_new {
-            let last_ids = names.iter().map(|name| self.last_id_to_ask(name));
+            let last_ids = names.iter().map(|name| self.model.last_id_to_ask(name));
             return options
                 .history(shorten(-1))
                 .last_ids(last_ids.collect::<Vec<_>>());
@@ -399,12 +407,6 @@ impl ChatClient {
         } else {
             options
         }
-    }
-
-    /// The last id for a question about a channel: four messages more than are needed.
-    fn last_id_to_ask(&self, name: &str) -> i32 {
-        let position = self.model.public.get(name).map_or(0, Channel::last_id);
-        (position - 4).max(0)
     }
 
     /// Sends a queued message.

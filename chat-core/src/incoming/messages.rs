@@ -5,6 +5,7 @@ use super::values::missing;
 use crate::codes::parameter;
 use crate::event::Event;
 use crate::messages::PrivateMessage;
+use crate::model::Channel;
 use photon_proto::{DecodeError, Params, Text};
 
 impl Incoming<'_> {
@@ -46,15 +47,17 @@ impl Incoming<'_> {
         };
         // The channel is looked up before texts are checked and copied, so that events of unknown
         // channels are cheap.
-        let Some(channel) = self.model.public.get(name) else {
+        let key = self.model.public.get(name).map(Channel::key);
+        // A server may send messages before it confirms the subscription.
+        let is_requested = || self.pending.subscribe.is_waiting_for(name);
+        if key.is_none() && !is_requested() {
             self.stats.unknown_channel_events += 1;
             self.config.log(
                 log::Level::Warn,
                 format_args!("messages for an unknown channel were dropped"),
             );
             return Ok(());
-        };
-        let key = channel.key();
+        }
         if let Some(damage) = params.damage() {
             last_id = last_id.or_else(|| params.int_behind_damage(parameter::MESSAGE_ID));
             // With an id, the position advances even over nothing but undecodable messages.
@@ -64,10 +67,12 @@ impl Incoming<'_> {
         }
         let messages = self.builder.finish(last_id)?;
         self.stats.undecodable_elements += u64::from(self.builder.undecodable());
-        let channel = self.model.on_messages(key, last_id, &messages);
-        if let Some(channel) = channel.filter(|_| !messages.is_empty()) {
-            self.events.push(Event::ChatMessages { channel, messages });
-        }
+        let key = key.unwrap_or_else(|| {
+            let history = self.pending.subscribe.history_of(name);
+            self.model.expect_channel(self.now, name, history)
+        });
+        self.model
+            .on_messages(self.now, key, messages, self.events, self.stats);
         Ok(())
     }
 
@@ -110,8 +115,9 @@ impl Incoming<'_> {
             stats.forgotten_conversations += 1;
             events.push(Event::ConversationForgotten { user });
         });
+        let message = PrivateMessage::new(messages);
         let channel = match key {
-            Some(key) => self.model.on_messages(key, last_id, &messages),
+            Some(key) => self.model.on_private_message(self.now, key, &message),
             // Delivered all the same, only not kept.
             None => {
                 self.stats.unkept_channels += 1;
@@ -119,10 +125,7 @@ impl Incoming<'_> {
             }
         };
         if let Some(channel) = channel {
-            self.events.push(Event::PrivateMessage {
-                channel,
-                message: PrivateMessage::new(messages),
-            });
+            self.events.push(Event::PrivateMessage { channel, message });
         }
         Ok(())
     }

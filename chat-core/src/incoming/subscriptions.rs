@@ -50,7 +50,13 @@ impl Incoming<'_> {
                     .is_some_and(|restore| restore.wants(name));
             // Only an event for one channel brings subscribers and properties.
             let is_alone = names.len() == 1;
-            if accepted && is_whole && !self.model.on_subscribed(&channel, is_wanted, is_alone) {
+            let history = settled.and_then(|settled| settled.history);
+            if accepted
+                && is_whole
+                && !self
+                    .model
+                    .on_subscribed(self.now, &channel, is_wanted, is_alone, history)
+            {
                 self.stats.unkept_channels += 1;
                 self.config.log(
                     log::Level::Warn,
@@ -111,6 +117,8 @@ impl Incoming<'_> {
                 continue;
             }
             let settled = repeats.settle(&mut self.pending.unsubscribe, name);
+            self.model
+                .on_leaving(self.now, &channel, self.events, self.stats);
             self.model.on_unsubscribed(&channel);
             let outcome = ChannelOutcome {
                 channel,

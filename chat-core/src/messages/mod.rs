@@ -300,6 +300,11 @@ impl PrivateMessage {
         Self(messages)
     }
 
+    /// The message as a list of one.
+    pub(crate) const fn messages(&self) -> &Messages {
+        &self.0
+    }
+
     /// Returns the message.
     #[must_use]
     pub fn get(&self) -> Message<'_> {

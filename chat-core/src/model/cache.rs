@@ -4,6 +4,7 @@
 use super::keys::ChannelKey;
 use crate::budget::MemoryBudget;
 use crate::messages::{Message, Messages};
+use crate::restore::continuity::Cached;
 use alloc::collections::{BTreeMap, VecDeque};
 
 /// The cached messages of one channel, oldest first.
@@ -12,6 +13,8 @@ pub(crate) struct Cache {
     parts: VecDeque<Part>,
     /// How many messages all parts hold.
     messages: usize,
+    /// The parts of the present life of the channel are those with this order or a higher one.
+    life: u64,
 }
 
 /// The messages of one event, as far as they are still cached. They share one allocation, so they
@@ -35,6 +38,13 @@ impl Part {
         );
         self.messages.len() - self.dropped
     }
+
+    /// The ids of the first and of the last message.
+    fn ids(&self) -> Option<(i32, i32)> {
+        let last = self.messages.last_id()?;
+        let before = i32::try_from(self.messages.len() - 1).ok()?;
+        Some((last.checked_sub(before)?, last))
+    }
 }
 
 impl Cache {
@@ -46,6 +56,37 @@ impl Cache {
 
     pub(super) const fn len(&self) -> usize {
         self.messages
+    }
+
+    /// The messages with this id, of any life.
+    pub(super) fn with_id(&self, id: i32) -> impl Iterator<Item = Message<'_>> {
+        self.messages()
+            .filter(move |message| message.id == Some(id))
+    }
+
+    /// The place of a part that is not the newest: behind the messages of the present life with
+    /// lower ids, so that readers find ids in order.
+    fn place_of(&self, first_id: Option<i32>) -> usize {
+        let behind = |part: &Part| {
+            part.order >= self.life && part.ids().is_none_or(|(first, _)| Some(first) > first_id)
+        };
+        let newer = self.parts.iter().rev().take_while(|part| behind(part));
+        self.parts.len() - newer.count()
+    }
+}
+
+impl Cached for Cache {
+    fn find(&self, id: i32) -> Option<Message<'_>> {
+        let mut life = self
+            .parts
+            .iter()
+            .rev()
+            .filter(|part| part.order >= self.life);
+        life.find_map(|part| {
+            let (first, _) = part.ids()?;
+            let index = usize::try_from(id.checked_sub(first)?).ok()?;
+            part.messages.get(index).filter(|_| index >= part.dropped)
+        })
     }
 }
 
@@ -78,10 +119,28 @@ impl Caches {
         self.by_order.len()
     }
 
-    /// Appends messages to the cache of the channel with this key, and drops the oldest of that
+    /// Adds messages to the cache of the channel with this key, and drops the oldest of that
     /// channel beyond its cap. The cap in bytes is not applied: see [`Caches::oldest_if_exceeded`].
-    pub(super) fn push(&mut self, key: ChannelKey, cache: &mut Cache, messages: Messages) {
-        if messages.is_empty() || self.max_messages_per_channel == 0 {
+    ///
+    /// `leaving` gets the messages that leave the cache while it holds fewer than `recent` newer
+    /// ones.
+    pub(super) fn push(
+        &mut self,
+        key: ChannelKey,
+        cache: &mut Cache,
+        messages: Messages,
+        recent: usize,
+        leaving: &mut dyn FnMut(&Message<'_>),
+    ) {
+        if messages.is_empty() {
+            return;
+        }
+        if self.max_messages_per_channel == 0 {
+            let skipped = messages.len().saturating_sub(recent);
+            messages
+                .iter()
+                .skip(skipped)
+                .for_each(|message| leaving(&message));
             return;
         }
         let order = self.next_order;
@@ -91,12 +150,19 @@ impl Caches {
         let replaced = self.by_order.insert(order, key);
         debug_assert!(replaced.is_none(), "every part has an order of its own");
         cache.messages += messages.len();
-        cache.parts.push_back(Part {
+        let is_newest = messages.origin().moves_position();
+        let part = Part {
             messages,
             dropped: 0,
             bytes,
             order,
-        });
+        };
+        if is_newest {
+            cache.parts.push_back(part);
+        } else {
+            let place = cache.place_of(part.ids().map(|(first, _)| first));
+            cache.parts.insert(place, part);
+        }
         while cache.messages > self.max_messages_per_channel {
             let surplus = cache.messages - self.max_messages_per_channel;
             let Some(oldest) = cache.parts.front_mut() else {
@@ -104,33 +170,58 @@ impl Caches {
                 break;
             };
             if oldest.remaining() <= surplus {
-                self.drop_oldest(cache);
+                self.drop_oldest(cache, recent, leaving);
             } else {
-                oldest.dropped += surplus;
                 cache.messages -= surplus;
+                if cache.messages < recent && oldest.order >= cache.life {
+                    let messages = oldest.messages.iter().skip(oldest.dropped);
+                    messages.take(surplus).for_each(|message| leaving(&message));
+                }
+                oldest.dropped += surplus;
             }
         }
     }
 
-    /// Drops the oldest part of a cache.
-    pub(super) fn drop_oldest(&mut self, cache: &mut Cache) {
+    /// Drops the oldest part of a cache. `leaving` gets its messages if fewer than `recent` newer
+    /// ones remain.
+    pub(super) fn drop_oldest(
+        &mut self,
+        cache: &mut Cache,
+        recent: usize,
+        leaving: &mut dyn FnMut(&Message<'_>),
+    ) {
         let Some(part) = cache.parts.pop_front() else {
             debug_assert!(false, "only a cache with parts is asked to drop one");
             return;
         };
         cache.messages -= part.remaining();
+        if cache.messages < recent && part.order >= cache.life {
+            let messages = part.messages.iter().skip(part.dropped);
+            messages.for_each(|message| leaving(&message));
+        }
         self.budget.release(part.bytes);
         let removed = self.by_order.remove(&part.order);
         debug_assert!(removed.is_some(), "every part has its place in the order");
     }
 
-    pub(super) fn clear(&mut self, cache: &mut Cache) {
+    /// Empties a cache. `leaving` gets at least its newest `recent` messages.
+    pub(super) fn clear(
+        &mut self,
+        cache: &mut Cache,
+        recent: usize,
+        leaving: &mut dyn FnMut(&Message<'_>),
+    ) {
         while !cache.parts.is_empty() {
-            self.drop_oldest(cache);
+            self.drop_oldest(cache, recent, leaving);
         }
         debug_assert_eq!(cache.messages, 0, "without parts there are no messages");
         // An emptied queue would keep the memory of all the parts it ever held.
         cache.parts = VecDeque::new();
+    }
+
+    /// Notes that the messages from now on are of another life of the channel.
+    pub(super) fn begin_life(&self, cache: &mut Cache) {
+        cache.life = self.next_order;
     }
 
     /// Returns the channel of the oldest part if all parts together exceed the cap in bytes.

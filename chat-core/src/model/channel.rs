@@ -5,9 +5,11 @@ use super::keys::{ChannelKey, NameMap};
 use super::presence::Presence;
 use crate::budget::MemoryBudget;
 use crate::messages::Message;
+use crate::operation::pending::RequestedHistory;
+use crate::restore::continuity::{Continuity, Questions, Seen, Surroundings};
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
-use photon_proto::{HashKeys, Text, Value};
+use photon_proto::{HashKeys, Text, Timestamp, Value};
 
 /// How many channels a table may hold that the application did not ask for. Servers choose how many
 /// public ones there are, other users how many private ones.
@@ -19,11 +21,14 @@ const CHANNEL_BYTES: usize = size_of::<Channel>() + 128;
 #[derive(Debug)]
 pub struct Channel {
     name: Text,
-    key: ChannelKey,
+    pub(super) key: ChannelKey,
     /// Whether the application subscribed to it, rather than the server adding it on its own.
     pub(super) requested: bool,
     pub(super) subscribed: bool,
-    last_id: i32,
+    /// Its position; of a private channel only the last id.
+    pub(super) continuity: Continuity,
+    /// The messages of a private channel that have left the cache and may come again.
+    pub(super) seen: Option<Box<Seen>>,
     /// The channel's place in the order of use.
     used: u64,
     pub(super) cache: Cache,
@@ -54,30 +59,54 @@ impl Channel {
         self.subscribed
     }
 
-    /// Id of the last message received, 0 if there was none. In a public channel it never goes back
-    /// within one life of the channel. When the server destroyed the channel, or restarted, ids
-    /// begin again, and so does this one: the first message with a lower id shows the new life.
-    /// Spec: chat.md 4.1.
+    /// The position of a public channel: the id up to which every message was handed out as an
+    /// event, or reported as missing ([`Event::Gap`](crate::Event::Gap)); 0 if there was none.
+    /// Events that wait to be taken count as handed out.
     ///
-    /// It is no proof that everything before it arrived. Live messages that come before the answer
-    /// of a new subscription move it past those that were missed in between:
-    /// [`SubscribeOptions::last_ids`](crate::SubscribeOptions::last_ids).
+    /// It never goes back within one life of the channel. When the server destroyed the channel, or
+    /// restarted, ids begin again, and so does this one, with a gap. It stays over connections, and
+    /// is forgotten when the user leaves the channel, logs in with another user id or to another
+    /// region, or with [`ChatClient::forget_channels`](crate::ChatClient::forget_channels).
+    ///
+    /// Of a private channel it is the id of the last message received. Ids of conversations may
+    /// begin again at any time, without a report. Spec: chat.md 4.1, 4.2.
     #[must_use]
     pub fn last_id(&self) -> i32 {
-        self.last_id
+        self.continuity.position()
     }
 
-    /// Notes the id of the last of some messages that arrived.
-    pub(super) fn note_last_id(&mut self, id: i32) {
-        // Ids start at 1, so a lower one is none: taking it would request the whole history at the
-        // next subscription. An id below the known one begins a new life, where keeping the old id
-        // would hide every message up to it. Spec: chat.md 4.1.
-        if id >= 1 {
-            self.last_id = id;
-        }
+    /// Notes that the application has asked for history in the request that made the channel.
+    pub(super) fn expect_history(
+        &mut self,
+        now: Timestamp,
+        questions: &mut Questions,
+        history: RequestedHistory,
+    ) {
+        let RequestedHistory { messages, last_id } = history;
+        self.continuity
+            .on_application_asked(questions, messages, last_id);
+        let (continuity, mut around) = self.around(now, questions);
+        continuity.start_timers(&mut around);
     }
 
-    /// The cached messages, oldest first.
+    /// The continuity of a public channel, and its surroundings.
+    pub(super) fn around<'c>(
+        &'c mut self,
+        now: Timestamp,
+        questions: &'c mut Questions,
+    ) -> (&'c mut Continuity, Surroundings<'c>) {
+        let around = Surroundings {
+            now,
+            channel: self.key,
+            may_ask: questions.may_ask(self.subscribed, self.requested),
+            questions,
+        };
+        (&mut self.continuity, around)
+    }
+
+    /// The cached messages, oldest first. Messages that arrived out of order have the place of their
+    /// id ([`Origin::Older`](crate::Origin::Older), [`Origin::Late`](crate::Origin::Late)); while
+    /// the cache is full, older ones than all others are not kept.
     pub fn messages(&self) -> impl Iterator<Item = Message<'_>> {
         self.cache.messages()
     }
@@ -173,6 +202,10 @@ impl Channels {
             .map(Box::as_mut)
     }
 
+    pub(super) fn by_key(&self, key: ChannelKey) -> Option<&Channel> {
+        self.by_number.get(&key.number).map(Box::as_ref)
+    }
+
     pub(super) fn by_key_mut(&mut self, key: ChannelKey) -> Option<&mut Channel> {
         debug_assert_eq!(
             key.private, self.private,
@@ -214,7 +247,8 @@ impl Channels {
             },
             requested,
             subscribed: false,
-            last_id: 0,
+            continuity: Continuity::default(),
+            seen: None,
             used: self.next_use,
             cache: Cache::default(),
             presence: Presence::default(),

@@ -3,14 +3,16 @@
 mod cache;
 mod channel;
 pub(crate) mod keys;
+mod messages;
 mod presence;
 
 use crate::budget::MemoryBudget;
 use crate::config::ChatConfig;
-use crate::messages::Messages;
+use crate::operation::pending::RequestedHistory;
+use crate::restore::continuity::{Questions, Repeats};
 use cache::Caches;
 use keys::ChannelKey;
-use photon_proto::{HashKeys, Text, Value};
+use photon_proto::{HashKeys, Text, Timestamp, Value};
 
 pub use channel::Channel;
 use channel::Channels;
@@ -21,8 +23,31 @@ pub(crate) struct Model {
     pub(crate) public: Channels,
     pub(crate) private: Channels,
     caches: Caches,
+    pub(crate) questions: Questions,
+    repeats: Repeats,
+    /// The login that all positions belong to.
+    identity: Option<Identity>,
     /// Memory for the subscribers and properties of all channels.
     presence_budget: MemoryBudget,
+}
+
+/// The login that positions belong to; the app id and version of a client never change.
+/// Spec: chat.md 4.1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Identity {
+    region: Text,
+    user: Text,
+}
+
+impl Identity {
+    /// A region may name a cluster behind `/`, which is no part of it. Spec: chat.md 2.8.
+    pub(crate) fn new(region: &str, user: &Text) -> Self {
+        let region = region.split('/').next().unwrap_or_default();
+        Self {
+            region: region.to_ascii_lowercase().as_str().into(),
+            user: user.clone(),
+        }
+    }
 }
 
 /// The result of applying an event about one subscriber who entered or left.
@@ -40,6 +65,9 @@ impl Model {
             public: Channels::new(keys, false, config.unsolicited_cap_bytes),
             private: Channels::new(keys, true, config.unsolicited_cap_bytes),
             caches: Caches::new(config.channel_cache_messages, config.cache_cap_bytes),
+            questions: Questions::new(keys, config),
+            repeats: Repeats::default(),
+            identity: None,
             presence_budget: MemoryBudget::new(config.presence_cap_bytes),
         }
     }
@@ -49,7 +77,14 @@ impl Model {
     /// Marks a channel as subscribed. A known channel keeps its messages and last id. `is_alone` is
     /// whether the event is for this channel only. Returns false if the channel is not kept because
     /// too many unsolicited ones exist.
-    pub(crate) fn on_subscribed(&mut self, name: &Text, requested: bool, is_alone: bool) -> bool {
+    pub(crate) fn on_subscribed(
+        &mut self,
+        now: Timestamp,
+        name: &Text,
+        requested: bool,
+        is_alone: bool,
+        history: Option<RequestedHistory>,
+    ) -> bool {
         if let Some(channel) = self.public.get_mut(name) {
             channel.subscribed = true;
             if is_alone {
@@ -64,22 +99,64 @@ impl Model {
         if !requested && !self.public.has_space_for(name) {
             return false;
         }
-        self.public.insert(name.clone(), requested).subscribed = true;
+        let channel = self.public.insert(name.clone(), requested);
+        channel.subscribed = true;
+        if let Some(history) = history {
+            channel.expect_history(now, &mut self.questions, history);
+        }
         true
     }
 
-    /// Forgets a channel that the user has left.
+    /// Adds a channel whose messages arrive before its subscription is confirmed. Returns its key.
+    pub(crate) fn expect_channel(
+        &mut self,
+        now: Timestamp,
+        name: &str,
+        history: Option<RequestedHistory>,
+    ) -> ChannelKey {
+        let channel = self.public.insert(name.into(), true);
+        if let Some(history) = history {
+            channel.expect_history(now, &mut self.questions, history);
+        }
+        channel.key()
+    }
+
+    /// Forgets a channel that the user has left. What it held was handed out before.
     pub(crate) fn on_unsubscribed(&mut self, name: &str) {
         if let Some(mut channel) = self.public.remove(name) {
-            self.caches.clear(&mut channel.cache);
+            channel.continuity.forget(&mut self.questions);
+            self.caches.clear(&mut channel.cache, 0, &mut |_| ());
             channel.presence.clear(&mut self.presence_budget);
         }
     }
 
+    /// Takes the login of a new connection to the front end. Positions of another login mean
+    /// nothing on it, so they are forgotten. Spec: chat.md 4.1.
+    pub(crate) fn on_login(&mut self, now: Timestamp, identity: Identity) {
+        self.repeats.on_login(now);
+        if self
+            .identity
+            .as_ref()
+            .is_some_and(|before| *before != identity)
+        {
+            let questions = &mut self.questions;
+            self.public
+                .for_each(|channel| channel.continuity.forget(questions));
+            self.private.for_each(|channel| channel.seen = None);
+            self.repeats.clear();
+        }
+        self.identity = Some(identity);
+    }
+
     /// Marks every channel as not subscribed because the front end is gone. Channels, messages and
-    /// last ids stay. Spec: chat.md 5.
+    /// positions stay. Spec: chat.md 5.
     pub(crate) fn on_front_end_lost(&mut self) {
-        self.public.for_each(|channel| channel.subscribed = false);
+        let questions = &mut self.questions;
+        self.public.for_each(|channel| {
+            channel.subscribed = false;
+            channel.continuity.on_connection_lost(questions);
+        });
+        questions.clear();
     }
 
     /// Forgets all channels, their messages and last ids.
@@ -87,11 +164,14 @@ impl Model {
         // Each channel returns what it used. New budgets would do as well, but hide a leak.
         for channels in [&mut self.public, &mut self.private] {
             channels.for_each(|channel| {
-                self.caches.clear(&mut channel.cache);
+                channel.continuity.forget(&mut self.questions);
+                self.caches.clear(&mut channel.cache, 0, &mut |_| ());
                 channel.presence.clear(&mut self.presence_budget);
             });
             channels.clear();
         }
+        self.questions.clear();
+        self.repeats.clear();
         debug_assert!(
             self.counters().iter().all(|(_, amount)| *amount == 0),
             "{:?}",
@@ -205,7 +285,7 @@ impl Model {
         while !self.private.has_space_for(user) {
             // Not the oldest one: strangers could push out the friend who writes every day.
             let mut channel = self.private.remove_least_recently_used()?;
-            self.caches.clear(&mut channel.cache);
+            self.caches.clear(&mut channel.cache, 0, &mut |_| ());
             forget(channel.name().clone());
         }
         Some(self.private.insert(user.into(), false).key())
@@ -216,56 +296,78 @@ impl Model {
         self.private.touch(user);
     }
 
-    /// Caches messages of the channel with this key, and drops the oldest messages of any channel
-    /// if all caches together become too large. Returns the channel's name.
-    pub(crate) fn on_messages(
-        &mut self,
-        key: ChannelKey,
-        last_id: Option<i32>,
-        messages: &Messages,
-    ) -> Option<Text> {
-        let channels = if key.private {
-            &mut self.private
-        } else {
-            &mut self.public
-        };
-        let channel = channels.by_key_mut(key)?;
-        // Without a message, nothing has the id: taking it would skip messages up to it.
-        if let Some(last_id) = last_id.filter(|_| !messages.is_empty()) {
-            channel.note_last_id(last_id);
-        }
-        let name = channel.name().clone();
-        self.caches.push(key, &mut channel.cache, messages.clone());
-        while let Some(key) = self.caches.oldest_if_exceeded() {
-            let channels = if key.private {
-                &mut self.private
-            } else {
-                &mut self.public
-            };
-            let Some(channel) = channels.by_key_mut(key) else {
-                debug_assert!(false, "a channel that goes takes its parts along");
-                break;
-            };
-            self.caches.drop_oldest(&mut channel.cache);
-        }
-        Some(name)
-    }
+    // Caches.
 
     /// Empties the cache of a public channel. Its last id stays. Returns false if there is no such
     /// channel.
     pub(crate) fn clear_messages(&mut self, channel: &str) -> bool {
-        let channel = self.public.get_mut(channel);
-        channel
-            .map(|channel| self.caches.clear(&mut channel.cache))
-            .is_some()
+        let key = self.public.get(channel).map(Channel::key);
+        key.map(|key| self.clear_cache(key)).is_some()
     }
 
     /// Empties the cache of a private channel, as [`Model::clear_messages`].
     pub(crate) fn clear_private_messages(&mut self, user: &str) -> bool {
-        let channel = self.private.get_mut(user);
-        channel
-            .map(|channel| self.caches.clear(&mut channel.cache))
-            .is_some()
+        let key = self.private.get(user).map(Channel::key);
+        key.map(|key| self.clear_cache(key)).is_some()
+    }
+
+    // Questions.
+
+    /// Returns the id to subscribe with to a channel for which the application passes one.
+    pub(crate) fn last_id_for(&self, channel: &str, passed: i32) -> i32 {
+        let channel = self.public.get(channel);
+        channel.map_or(passed, |channel| {
+            channel.continuity.last_id_for(passed, &channel.cache)
+        })
+    }
+
+    /// Notes that the application subscribes to a known channel with history.
+    pub(crate) fn on_application_asked(&mut self, channel: &str, history: RequestedHistory) {
+        if let Some(channel) = self.public.get_mut(channel) {
+            let RequestedHistory { messages, last_id } = history;
+            let questions = &mut self.questions;
+            channel
+                .continuity
+                .on_application_asked(questions, messages, last_id);
+            questions.arm(channel.key);
+        }
+    }
+
+    /// Returns the id for a question about a channel: four messages more than are needed.
+    pub(crate) fn last_id_to_ask(&self, channel: &str) -> i32 {
+        let channel = self.public.get(channel);
+        channel.map_or(0, |channel| channel.continuity.last_id_to_ask())
+    }
+
+    /// Notes that the client subscribes again to channels, with the ids to ask for.
+    pub(crate) fn on_restore_asked(&mut self, now: Timestamp, channels: &[Text]) {
+        for name in channels {
+            if let Some(channel) = self.public.get_mut(name) {
+                let (continuity, mut around) = channel.around(now, &mut self.questions);
+                continuity.on_asked(&mut around);
+            }
+        }
+    }
+
+    /// Starts the timers that calls of the application have armed.
+    pub(crate) fn start_timers(&mut self, now: Timestamp) {
+        for key in self.questions.take_armed() {
+            // The application may have forgotten the channel meanwhile.
+            if let Some(channel) = self.public.by_key_mut(key) {
+                let (continuity, mut around) = channel.around(now, &mut self.questions);
+                continuity.start_timers(&mut around);
+            }
+        }
+    }
+
+    /// Takes the next question to send: the name of its channel, and the last id.
+    pub(crate) fn take_question(&mut self) -> Option<(Text, i32)> {
+        while let Some((key, last_id)) = self.questions.take_question() {
+            if let Some(channel) = self.public.by_key(key) {
+                return Some((channel.name().clone(), last_id));
+            }
+        }
+        None
     }
 
     // Counters.
@@ -282,8 +384,13 @@ impl Model {
     }
 
     /// The counters that must be 0 while no channel exists, and what they count.
-    pub(crate) fn counters(&self) -> [(&'static str, usize); 7] {
+    pub(crate) fn counters(&self) -> [(&'static str, usize); 11] {
+        let [held, running, unsent] = self.questions.counters();
         [
+            held,
+            running,
+            unsent,
+            ("bytes of known private messages", self.repeats.used_bytes()),
             ("public channels", self.public.len()),
             ("private channels", self.private.len()),
             ("bytes in message caches", self.caches.used_bytes()),

@@ -27,10 +27,18 @@ const KEPT_REQUESTS: usize = 64;
 pub(crate) enum RequestKind {
     Application,
     /// The client asks for missing messages. Spec: chat.md 4.1.
-    #[cfg_attr(not(test), expect(dead_code, reason = "used by client/questions.rs"))]
     Question,
     /// The client subscribes again after a login.
     Restore,
+}
+
+/// The history that a request asks for, of one channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RequestedHistory {
+    /// The number of messages, -1 for all.
+    pub(crate) messages: i32,
+    /// The id of the last message that the application has, 0 for none.
+    pub(crate) last_id: i32,
 }
 
 /// A request that has a name less to wait for.
@@ -40,6 +48,8 @@ pub(crate) struct Settled {
     pub(crate) kind: RequestKind,
     /// How often the request repeats the name.
     pub(crate) repeats: usize,
+    /// The history that it asks for.
+    pub(crate) history: Option<RequestedHistory>,
 }
 
 /// A request that got its response, its timeout, or the end of its connection.
@@ -198,6 +208,26 @@ struct Request {
     unsettled: usize,
     answered: bool,
     timer: Timer,
+    /// The history that the application asks for; `None` most of the time.
+    history: Option<Box<Histories>>,
+}
+
+/// The history of each name of a request.
+#[derive(Debug)]
+struct Histories {
+    messages: i32,
+    /// By the index of the name.
+    last_ids: Vec<i32>,
+}
+
+impl Request {
+    fn history(&self, index: usize) -> Option<RequestedHistory> {
+        let Histories { messages, last_ids } = self.history.as_deref()?;
+        Some(RequestedHistory {
+            messages: *messages,
+            last_id: last_ids.get(index).copied().unwrap_or(0),
+        })
+    }
 }
 
 /// Ids of requests in one state, oldest first.
@@ -353,11 +383,50 @@ impl ChannelRequests {
                 names: distinct,
                 answered: false,
                 timer,
+                history: None,
             },
         );
         debug_assert!(replaced.is_none(), "ids are not used again");
         self.of_application += usize::from(kind == RequestKind::Application);
         self.unanswered.push(id);
+    }
+
+    /// Notes the history that a request of the application asks for: so many messages, -1 for all,
+    /// behind these ids. A channel needs it once it is known, which is not before its event 5.
+    pub(crate) fn note_history<'n>(
+        &mut self,
+        id: RequestId,
+        messages: i32,
+        last_ids: impl IntoIterator<Item = (&'n str, i32)>,
+    ) {
+        let Some(request) = self.requests.get_mut(&id) else {
+            debug_assert!(false, "the request was just added");
+            return;
+        };
+        let mut by_index = Vec::new();
+        for (name, last_id) in last_ids {
+            let waiting = self.waiting.get(name).and_then(VecDeque::back);
+            let Some((_, index, _)) = waiting.filter(|(last, _, _)| *last == id) else {
+                debug_assert!(false, "the request waits for its names");
+                continue;
+            };
+            if by_index.len() <= *index {
+                by_index.resize(*index + 1, 0);
+            }
+            if let Some(kept) = by_index.get_mut(*index) {
+                *kept = last_id.max(*kept);
+            }
+        }
+        request.history = Some(Box::new(Histories {
+            messages,
+            last_ids: by_index,
+        }));
+    }
+
+    /// The history that the oldest request asks for that waits for the name.
+    pub(crate) fn history_of(&self, name: &str) -> Option<RequestedHistory> {
+        let (id, index, _) = self.waiting.get(name)?.front()?;
+        self.requests.get(id)?.history(*index)
     }
 
     /// Settles the oldest request that waits for the name, if there is one.
@@ -381,11 +450,16 @@ impl ChannelRequests {
             "a settled request has no names that wait"
         );
         request.unsettled -= 1;
-        let kind = request.kind;
+        let (kind, history) = (request.kind, request.history(index));
         if request.unsettled == 0 {
             self.on_settled(id);
         }
-        Some(Settled { id, kind, repeats })
+        Some(Settled {
+            id,
+            kind,
+            repeats,
+            history,
+        })
     }
 
     /// Handles a response. Responses come in request order: code 0 marks the oldest request without

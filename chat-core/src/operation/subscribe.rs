@@ -5,6 +5,7 @@ use crate::codes::{operation, parameter, property};
 use crate::config::ChatConfig;
 use crate::error::RequestError;
 use crate::options::SubscribeOptions;
+use alloc::borrow::Cow;
 use alloc::vec::Vec;
 use photon_proto::message::MessageWriter;
 use photon_proto::{EncodeError, Value};
@@ -17,11 +18,38 @@ pub(crate) struct CheckedOptions<'o> {
     /// History length (p14).
     history: Option<i32>,
     /// Last ids (p9).
-    last_ids: Option<&'o [i32]>,
+    last_ids: Option<Cow<'o, [i32]>>,
     /// Properties that the channel is created with (p22).
     creation: [Option<(u8, Value)>; 2],
     /// Whether the history length was outside of -1 to [`MAX_HISTORY`].
     pub(crate) history_was_clamped: bool,
+}
+
+impl<'o> CheckedOptions<'o> {
+    /// The options of a question: all messages of a channel behind an id.
+    pub(crate) fn for_missing(last_ids: &'o [i32]) -> Self {
+        Self {
+            history: Some(-1),
+            last_ids: Some(Cow::Borrowed(last_ids)),
+            creation: [None, None],
+            history_was_clamped: false,
+        }
+    }
+
+    /// The history length, if the request asks for history.
+    pub(crate) const fn history(&self) -> Option<i32> {
+        self.history
+    }
+
+    pub(crate) fn last_ids(&self) -> Option<&[i32]> {
+        self.last_ids.as_deref()
+    }
+
+    /// Replaces the last ids, of which there are as many.
+    pub(crate) fn set_last_ids(&mut self, ids: Vec<i32>) {
+        debug_assert_eq!(self.last_ids().map(<[i32]>::len), Some(ids.len()));
+        self.last_ids = Some(Cow::Owned(ids));
+    }
 }
 
 /// Checks the options of a request for this many channels.
@@ -49,7 +77,7 @@ pub(crate) fn check(
     };
     Ok(CheckedOptions {
         history,
-        last_ids,
+        last_ids: last_ids.map(Cow::Borrowed),
         creation: creation_properties(options, channels)?,
         history_was_clamped,
     })
@@ -101,7 +129,7 @@ pub(crate) fn write(
     if let Some(length) = options.history {
         request.put(parameter::HISTORY_LENGTH, &length)?;
     }
-    if let Some(ids) = options.last_ids {
+    if let Some(ids) = &options.last_ids {
         request.put_with(parameter::MESSAGE_IDS, |out| out.ints(ids))?;
     }
     if options.creation.iter().any(Option::is_some) {

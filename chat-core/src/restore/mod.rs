@@ -16,7 +16,6 @@
 //!  an end with a final reason, no attempt left, 60 s without credentials ──> ReconnectGaveUp
 //! ```
 
-#[allow(dead_code, reason = "not wired yet")]
 pub(crate) mod continuity;
 mod deferred;
 mod options;

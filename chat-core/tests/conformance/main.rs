@@ -21,6 +21,7 @@ mod memory;
 mod messages;
 mod other;
 mod pasted;
+mod positions;
 mod presence;
 mod progress;
 mod raw_operations;

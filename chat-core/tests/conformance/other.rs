@@ -466,21 +466,21 @@ fn c115_the_assigned_user_id_identifies_own_messages_and_survives_a_reconnect() 
             assert_eq!(harness.client.state(), State::ConnectedToFrontEnd);
             harness.forget();
             // The assigned id is now the user's own, and the configured one is any other user's.
-            let event = |sender: &str, target: &str| {
+            let event = |sender: &str, target: &str, id| {
                 [
                     (5, sender.into()),
                     (225, target.into()),
                     (3, "hi".into()),
-                    (8, Value::Int(1)),
+                    (8, Value::Int(id)),
                 ]
             };
-            harness.raise(2, &event("user-7", "bob"));
+            harness.raise(2, &event("user-7", "bob", 1));
             harness.expect(&[Seen::private("bob", Line::new("user-7", "hi", Some(1)))]);
-            harness.raise(2, &event("alice", "user-7"));
+            harness.raise(2, &event("alice", "user-7", 1));
             harness.expect(&[Seen::private("alice", Line::new("alice", "hi", Some(1)))]);
-            for end in [
-                |harness: &mut Harness| harness.close(),
-                |harness: &mut Harness| harness.client.disconnect(),
+            for (id, end) in [
+                (2, Harness::close as fn(&mut Harness)),
+                (3, |harness: &mut Harness| harness.client.disconnect()),
             ] {
                 end(&mut harness);
                 assert_eq!(harness.client.user_id(), &"user-7");
@@ -495,8 +495,8 @@ fn c115_the_assigned_user_id_identifies_own_messages_and_survives_a_reconnect() 
                 harness.handshake();
                 harness.respond(230, 0, None, &[]);
                 harness.forget();
-                harness.raise(2, &event("user-7", "bob"));
-                harness.expect(&[Seen::private("bob", Line::new("user-7", "hi", Some(1)))]);
+                harness.raise(2, &event("user-7", "bob", id));
+                harness.expect(&[Seen::private("bob", Line::new("user-7", "hi", Some(id)))]);
             }
         },
     );

@@ -4,7 +4,6 @@ use super::{
     Continuity, MAX_QUESTIONS, Question, QuestionKind, Questions, Recent, Step, Surroundings,
     is_within,
 };
-use crate::model::keys::ChannelKey;
 use crate::timers::Timer;
 use alloc::vec::Vec;
 use photon_proto::Timestamp;
@@ -163,7 +162,6 @@ impl Continuity {
     pub(crate) fn on_application_asked(
         &mut self,
         questions: &mut Questions,
-        channel: ChannelKey,
         messages: i32,
         last_id: i32,
     ) {
@@ -195,7 +193,6 @@ impl Continuity {
                 questions.cancel(serial);
             }
         }
-        questions.arm(channel);
     }
 
     /// Takes an id that the application passes as position: it has the messages up to it.

@@ -20,6 +20,7 @@ mod fingerprint;
 mod held;
 mod holding;
 mod questions;
+mod repeats;
 #[cfg(test)]
 mod world;
 
@@ -31,8 +32,10 @@ use alloc::vec::Vec;
 use held::{Held, Holes};
 use photon_proto::{HashKeys, Timestamp};
 
+pub(crate) use fingerprint::is_same;
 pub(crate) use fingerprint::{Fingerprint, Recent};
 pub(crate) use questions::Questions;
+pub(crate) use repeats::{Repeats, Seen};
 
 /// How many questions the client asks for a channel on one connection, in addition to those that
 /// filled a hole.
@@ -180,6 +183,14 @@ impl Continuity {
             && self.open.as_ref().is_none_or(|open| open.is_idle())
     }
 
+    /// Notes the last id of a private conversation, which may begin again at any time.
+    pub(crate) fn note_last_id(&mut self, id: i32) {
+        // Ids start at 1, so a lower one is none. Spec: chat.md 4.1.
+        if id >= 1 {
+            self.position = id;
+        }
+    }
+
     /// Moves the position over an event that is the next one.
     #[inline]
     pub(crate) fn advance(&mut self, first: i32, last: i32) {
@@ -218,7 +229,7 @@ impl Continuity {
             self.begin_life(around, first, messages, &mut steps);
         } else {
             if first <= self.position {
-                self.take_known(around.now, event, first, last, &mut steps);
+                self.take_known(around, event, first, last, &mut steps);
             }
             let above = first.max(self.position + 1);
             if above <= last {
@@ -336,14 +347,16 @@ impl Continuity {
     /// those below everything that was delivered.
     fn take_known(
         &mut self,
-        now: Timestamp,
+        around: &mut Surroundings<'_>,
         event: &Messages,
         first: i32,
         last: i32,
         steps: &mut Vec<Step>,
     ) {
-        let is_answer = self.was_asked(now) || self.fills_hole(event, first, last);
+        let is_answer = self.was_asked(around.now) || self.fills_hole(event, first, last);
         let last = last.min(self.position);
+        let known = last.abs_diff(first) as usize + 1;
+        let taken = steps.len();
         let part = |from: i32, to: i32, origin| {
             let index = |id: i32| usize::try_from(id - first).unwrap_or_default();
             Step::Deliver(event.part(index(from), index(to) + 1, origin))
@@ -358,6 +371,13 @@ impl Continuity {
                 steps.push(part(from, to, Origin::Late));
             }
         }
+        let delivered = steps.iter().skip(taken).map(|step| match step {
+            Step::Deliver(messages) => messages.len(),
+            Step::Gap { .. } => 0,
+        });
+        around
+            .questions
+            .note_repeated(known - delivered.sum::<usize>().min(known));
     }
 
     /// Takes messages above the position, which begin at `first`.

@@ -36,6 +36,8 @@ pub(crate) struct Questions {
     /// Channels whose timers start with the next time: an application's call knows none.
     armed: Vec<ChannelKey>,
     to_send: VecDeque<(ChannelKey, i32)>,
+    /// Messages that arrived again and were not delivered.
+    repeated: u64,
 }
 
 #[derive(Debug)]
@@ -67,6 +69,7 @@ impl Questions {
             next_serial: 0,
             armed: Vec::new(),
             to_send: VecDeque::new(),
+            repeated: 0,
         }
     }
 
@@ -103,6 +106,15 @@ impl Questions {
     /// Whether a channel that holds so many bytes has to drop some.
     pub(super) const fn is_over_cap(&self, channel_bytes: usize) -> bool {
         channel_bytes > CHANNEL_CAP_BYTES || self.held.is_exceeded()
+    }
+
+    /// Counts messages that arrived again.
+    pub(crate) fn note_repeated(&mut self, messages: usize) {
+        self.repeated += messages as u64;
+    }
+
+    pub(crate) const fn repeated(&self) -> u64 {
+        self.repeated
     }
 
     // Timers.
@@ -174,7 +186,7 @@ impl Questions {
     }
 
     /// Notes that a channel has timers to start.
-    pub(super) fn arm(&mut self, channel: ChannelKey) {
+    pub(crate) fn arm(&mut self, channel: ChannelKey) {
         self.armed.push(channel);
     }
 
@@ -199,8 +211,9 @@ impl Questions {
         !self.to_send.is_empty()
     }
 
-    /// Forgets all questions because the connection ended. The channels end theirs.
-    pub(crate) fn on_connection_lost(&mut self) {
+    /// Forgets all questions because the connection ended, or all channels are forgotten. The
+    /// channels end theirs.
+    pub(crate) fn clear(&mut self) {
         debug_assert_eq!(self.running, 0, "each channel has ended its question");
         self.armed = Vec::new();
         self.to_send = VecDeque::new();

@@ -330,7 +330,7 @@ impl World {
         self.alive = false;
         self.gathered.clear();
         self.continuity.on_connection_lost(&mut self.questions);
-        self.questions.on_connection_lost();
+        self.questions.clear();
     }
 
     fn ask(&mut self, last_id: i32) {

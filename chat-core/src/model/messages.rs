@@ -1,0 +1,260 @@
+//! Messages on their way from the server to the caches and to the application. Spec: chat.md 4.1,
+//! 4.2 and 5.
+
+use super::Model;
+use super::cache::{Cache, Caches};
+use super::channel::Channel;
+use super::keys::ChannelKey;
+use crate::event::Event;
+use crate::event_queue::EventQueue;
+use crate::messages::{Message, Messages, PrivateMessage};
+use crate::restore::continuity::{Recent, Repeats, Step, is_same};
+use crate::stats::Stats;
+use alloc::vec::Vec;
+use photon_proto::{Text, Timestamp};
+
+/// How many deadlines of questions one call handles: thousands may end at the same time.
+const MAX_DEADLINES: usize = 256;
+
+impl Model {
+    /// Takes the messages of an event 0 for a public channel, and hands out what its position
+    /// allows.
+    pub(crate) fn on_messages(
+        &mut self,
+        now: Timestamp,
+        key: ChannelKey,
+        messages: Messages,
+        events: &mut EventQueue,
+        stats: &mut Stats,
+    ) {
+        let Some(channel) = self.public.by_key_mut(key) else {
+            debug_assert!(false, "the caller found the channel");
+            return;
+        };
+        // Without messages, nothing has the id. The highest id is none. Spec: chat.md 4.1.
+        let last = messages.last_id().filter(|&id| (1..i32::MAX).contains(&id));
+        let Some(last) = last.filter(|_| !messages.is_empty()) else {
+            return self.deliver(key, messages, events);
+        };
+        let before = i32::try_from(messages.len() - 1).unwrap_or(i32::MAX);
+        let first = last.saturating_sub(before);
+        if channel.continuity.is_next(first) {
+            channel.continuity.advance(first, last);
+            return self.deliver(key, messages, events);
+        }
+        self.take(now, key, messages, (first, last), events, stats);
+    }
+
+    /// Takes messages that are not simply the next ones.
+    #[inline(never)]
+    fn take(
+        &mut self,
+        now: Timestamp,
+        key: ChannelKey,
+        mut messages: Messages,
+        (mut first, last): (i32, i32),
+        events: &mut EventQueue,
+        stats: &mut Stats,
+    ) {
+        if first < 1 {
+            // Messages before the first possible id have none.
+            let without = usize::try_from(1 - i64::from(first)).unwrap_or_default();
+            let origin = messages.origin();
+            self.deliver(key, messages.part(0, without, origin), events);
+            messages = messages.part(without, messages.len(), origin);
+            first = 1;
+        }
+        let Some(channel) = self.public.by_key_mut(key) else {
+            return;
+        };
+        let cache = core::mem::take(&mut channel.cache);
+        let (continuity, mut around) = channel.around(now, &mut self.questions);
+        let steps = continuity.take(&mut around, &messages, first, last, &cache);
+        channel.cache = cache;
+        self.hand_out(key, steps, events, stats);
+    }
+
+    /// Handles the questions that waited long enough.
+    pub(crate) fn on_deadlines(
+        &mut self,
+        now: Timestamp,
+        events: &mut EventQueue,
+        stats: &mut Stats,
+    ) {
+        for _ in 0..MAX_DEADLINES {
+            let Some((key, serial)) = self.questions.take_due(now) else {
+                return;
+            };
+            let Some(channel) = self.public.by_key_mut(key) else {
+                debug_assert!(false, "a channel that goes ends its question");
+                continue;
+            };
+            let (continuity, mut around) = channel.around(now, &mut self.questions);
+            let steps = continuity.on_deadline(&mut around, serial);
+            self.hand_out(key, steps, events, stats);
+        }
+    }
+
+    /// Hands out what a channel holds that the user leaves.
+    pub(crate) fn on_leaving(
+        &mut self,
+        now: Timestamp,
+        name: &str,
+        events: &mut EventQueue,
+        stats: &mut Stats,
+    ) {
+        let Some(channel) = self.public.get_mut(name) else {
+            return;
+        };
+        let key = channel.key();
+        let (continuity, mut around) = channel.around(now, &mut self.questions);
+        let steps = continuity.on_left(&mut around);
+        self.hand_out(key, steps, events, stats);
+    }
+
+    fn hand_out(
+        &mut self,
+        key: ChannelKey,
+        steps: Vec<Step>,
+        events: &mut EventQueue,
+        stats: &mut Stats,
+    ) {
+        for step in steps {
+            match step {
+                Step::Deliver(messages) => self.deliver(key, messages, events),
+                Step::Gap {
+                    after,
+                    missing,
+                    verified,
+                    new_life,
+                } => {
+                    let Some(channel) = self.public.by_key_mut(key) else {
+                        debug_assert!(false, "the caller found the channel");
+                        return;
+                    };
+                    if new_life {
+                        self.caches.begin_life(&mut channel.cache);
+                    }
+                    stats.gaps += 1;
+                    stats.missing_messages += u64::from(missing.unwrap_or(0));
+                    events.push(Event::Gap {
+                        channel: channel.name().clone(),
+                        after,
+                        missing,
+                        verified,
+                        new_life,
+                    });
+                }
+            }
+        }
+    }
+
+    /// Caches messages of a public channel and hands them out.
+    fn deliver(&mut self, key: ChannelKey, messages: Messages, events: &mut EventQueue) {
+        let channel = self.store(key, messages.clone());
+        if let Some(channel) = channel.filter(|_| !messages.is_empty()) {
+            events.push(Event::ChatMessages { channel, messages });
+        }
+    }
+
+    /// Takes a private message of the conversation with this key. Returns the conversation's name,
+    /// or `None` if the server sent the message again. Spec: chat.md 4.2.
+    pub(crate) fn on_private_message(
+        &mut self,
+        now: Timestamp,
+        key: ChannelKey,
+        message: &PrivateMessage,
+    ) -> Option<Text> {
+        let channel = self.private.by_key_mut(key)?;
+        if self.repeats.are_possible(now)
+            && let Some(id) = message.id()
+        {
+            let message = message.get();
+            let keys = self.questions.keys();
+            let seen = channel.seen.as_ref();
+            if channel
+                .cache
+                .with_id(id)
+                .any(|known| is_same(&known, &message))
+                || seen.is_some_and(|seen| seen.contains(keys, id, &message))
+            {
+                self.questions.note_repeated(1);
+                return None;
+            }
+        }
+        if let Some(id) = message.id() {
+            channel.continuity.note_last_id(id);
+        }
+        self.store(key, message.messages().clone())
+    }
+
+    /// Caches messages of the channel with this key, and drops the oldest messages of any channel
+    /// if all caches together become too large. Returns the channel's name.
+    fn store(&mut self, key: ChannelKey, messages: Messages) -> Option<Text> {
+        let channels = if key.private {
+            &self.private
+        } else {
+            &self.public
+        };
+        let name = channels.by_key(key)?.name().clone();
+        self.change_cache(key, |caches, cache, recent, leaving| {
+            caches.push(key, cache, messages, recent, leaving);
+        });
+        while let Some(key) = self.caches.oldest_if_exceeded() {
+            let changed = self.change_cache(key, Caches::drop_oldest);
+            debug_assert!(changed, "a channel that goes takes its parts along");
+            if !changed {
+                break;
+            }
+        }
+        Some(name)
+    }
+
+    /// Empties the cache of the channel with this key.
+    pub(super) fn clear_cache(&mut self, key: ChannelKey) {
+        self.change_cache(key, Caches::clear);
+    }
+
+    /// Changes the cache of a channel, and keeps what is needed of the messages that leave it: they
+    /// may come again. Returns false if there is no such channel.
+    fn change_cache(
+        &mut self,
+        key: ChannelKey,
+        change: impl FnOnce(&mut Caches, &mut Cache, usize, &mut dyn FnMut(&Message<'_>)),
+    ) -> bool {
+        let channels = if key.private {
+            &mut self.private
+        } else {
+            &mut self.public
+        };
+        let Some(channel) = channels.by_key_mut(key) else {
+            return false;
+        };
+        let keys = self.questions.keys();
+        let Channel {
+            cache,
+            continuity,
+            seen,
+            ..
+        } = channel;
+        if !key.private {
+            let recent = Recent::LENGTH as usize;
+            let leaving = &mut |message: &Message<'_>| continuity.remember(keys, message);
+            change(&mut self.caches, cache, recent, leaving);
+            return true;
+        }
+        let repeats = &mut self.repeats;
+        let leaving = &mut |message: &Message<'_>| repeats.note(keys, key, seen, message);
+        change(&mut self.caches, cache, Repeats::LENGTH, leaving);
+        if let Some(seen) = seen {
+            seen.limit(Repeats::LENGTH.saturating_sub(cache.len()));
+        }
+        while let Some(key) = self.repeats.take_surplus() {
+            let channel = self.private.by_key_mut(key);
+            if let Some(seen) = channel.and_then(|channel| channel.seen.as_mut()) {
+                seen.drop_oldest();
+            }
+        }
+        true
+    }
+}

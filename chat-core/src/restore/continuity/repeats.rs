@@ -1,0 +1,111 @@
+//! [`Repeats`]: private messages that a server sends again after a login. Spec: chat.md 4.2.
+
+use super::fingerprint::Fingerprint;
+use crate::budget::MemoryBudget;
+use crate::messages::Message;
+use crate::model::keys::ChannelKey;
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use photon_proto::{HashKeys, Timestamp};
+
+/// How long after a login a server may send messages again.
+const WINDOW_MS: u64 = 10_000;
+/// The cap on the memory of all conversations.
+const CAP_BYTES: usize = 256 * 1024;
+/// The memory of one message: its fingerprint, and its place in the order.
+const ENTRY_BYTES: usize = size_of::<(i32, Fingerprint)>() + size_of::<ChannelKey>();
+
+/// The messages of one conversation that have left the cache, oldest first.
+#[derive(Debug, Default)]
+pub(crate) struct Seen(VecDeque<(i32, Fingerprint)>);
+
+impl Seen {
+    /// Whether one of the messages is this one.
+    pub(crate) fn contains(&self, keys: &HashKeys, id: i32, message: &Message<'_>) -> bool {
+        let same_id = self.0.iter().filter(|(seen, _)| *seen == id);
+        let mut prints = same_id.map(|(_, print)| *print);
+        prints.any(|print| print.is_same(Fingerprint::of(keys, message)))
+    }
+
+    /// Keeps only so many messages.
+    pub(crate) fn limit(&mut self, messages: usize) {
+        let surplus = self.0.len().saturating_sub(messages);
+        self.0.drain(..surplus);
+    }
+
+    pub(crate) fn drop_oldest(&mut self) {
+        self.0.pop_front();
+    }
+}
+
+/// What all conversations share.
+#[derive(Debug)]
+pub(crate) struct Repeats {
+    budget: MemoryBudget,
+    /// The conversation of each message, oldest message first.
+    by_age: VecDeque<ChannelKey>,
+    /// Until when messages may be repeats.
+    until: Option<Timestamp>,
+}
+
+impl Default for Repeats {
+    fn default() -> Self {
+        Self {
+            budget: MemoryBudget::new(CAP_BYTES),
+            by_age: VecDeque::new(),
+            until: None,
+        }
+    }
+}
+
+impl Repeats {
+    /// How many messages of each conversation are known, those in the cache included.
+    pub(crate) const LENGTH: usize = 100;
+
+    pub(crate) fn on_login(&mut self, now: Timestamp) {
+        self.until = Some(now.plus_millis(WINDOW_MS));
+    }
+
+    /// Whether a message may be a repeat at this time.
+    pub(crate) fn are_possible(&mut self, now: Timestamp) -> bool {
+        self.until = self.until.filter(|until| now < *until);
+        self.until.is_some()
+    }
+
+    /// Notes a message that leaves the cache.
+    pub(crate) fn note(
+        &mut self,
+        keys: &HashKeys,
+        key: ChannelKey,
+        seen: &mut Option<Box<Seen>>,
+        message: &Message<'_>,
+    ) {
+        let Some(id) = message.id else {
+            return;
+        };
+        let seen = &mut seen.get_or_insert_default().0;
+        seen.push_back((id, Fingerprint::of(keys, message)));
+        self.by_age.push_back(key);
+        self.budget.charge(ENTRY_BYTES);
+    }
+
+    /// Takes the conversation whose oldest message has to go, if there are too many.
+    pub(crate) fn take_surplus(&mut self) -> Option<ChannelKey> {
+        if !self.budget.is_exceeded() {
+            return None;
+        }
+        let key = self.by_age.pop_front()?;
+        self.budget.release(ENTRY_BYTES);
+        Some(key)
+    }
+
+    /// Forgets the order because all conversations are forgotten.
+    pub(crate) fn clear(&mut self) {
+        self.budget.release(self.by_age.len() * ENTRY_BYTES);
+        self.by_age = VecDeque::new();
+    }
+
+    pub(crate) const fn used_bytes(&self) -> usize {
+        self.budget.used_bytes()
+    }
+}
