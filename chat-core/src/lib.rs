@@ -141,6 +141,59 @@
 //! [`documented_api`] lists the functions, callbacks, options and values of the documented Lua API
 //! with their names in this crate.
 //!
+//! # When the line breaks
+//!
+//! Mobile networks fail, servers restart, laptops sleep. Without [`ChatConfig::restore`] the client
+//! reports the end of the connection, and the application connects again. With it, one call makes
+//! the client come back by itself, to all channels, friends and the last status:
+//!
+//! ```
+//! use chat_core::{ChatConfig, Restore};
+//!
+//! let config = ChatConfig::new("ns.photonengine.io", "your-app-id", "1.0").restore(Restore::new());
+//! # let _ = config;
+//! ```
+//!
+//! The application needs no code for it. What it may show to its user comes in this order:
+//!
+//! ```text
+//!  connected
+//!    │  the connection ends, and the application did not end it
+//!    v
+//!  SubscribeResult, UnsubscribeResult, ...   every pending request fails: ConnectionLost
+//!  StateChanged { to: Error }
+//!  Error { code, cause }
+//!    │
+//!    ├─> ReconnectGaveUp { cause }           for reasons that waiting does not change; the end
+//!    │
+//!    ├─> CredentialsNeeded                   only if asked for: the token was refused, see below
+//!    v
+//!  ReconnectScheduled { attempt, after }
+//!    ┊  `after` passes
+//!    ├─> CredentialsNeeded                   only if asked for, and only before the name server
+//!    │     ┊  set_custom_authentication      (60 s without it: ReconnectGaveUp)
+//!    v     v
+//!  StateChanged { to: ConnectingToFrontEnd }                      with the kept token, or ...
+//!  StateChanged { to: ConnectingToNameServer }, ... ToNameServer, ... ToFrontEnd
+//!    │                                       an attempt that fails: again from the top
+//!    v
+//!  StateChanged { to: ConnectedToFrontEnd }
+//!    │  the client asks for the wanted channels, some at a time, then for friends and status
+//!    │        ChatMessages, Gap              as histories arrive, each channel in its order
+//!    │        SubscribeResult                of requests made meanwhile; unsolicited ones
+//!    │                                       (`request: None`) if the server kept the session
+//!    v
+//!  Restored { channels, failed }             each channel has its outcome; no event if none is wanted
+//!    ┊        ChatMessages, Gap              histories may still arrive
+//! ```
+//!
+//! - [`disconnect`](ChatClient::disconnect) at any of these points ends it: only
+//!   `StateChanged { to: Disconnected }` follows. A connect call replaces the attempt.
+//! - [`Restore`] describes when attempts begin, and when the client gives up.
+//! - `subscribe`, `unsubscribe` and the calls for friends and status succeed without a connection, and
+//!   take effect on the next one. A message is refused with [`RequestError::WrongState`], or waits for
+//!   the connection with [`Restore::queue_cap_bytes`]; the client never sends one twice.
+//!
 //! # Features
 //!
 //! - `std` (default): conversions from types of `std`. Without it the crate is `no_std` and needs
