@@ -91,6 +91,9 @@ impl Schedule {
     pub(crate) fn begin_at_once(&mut self) {
         self.window_ms = FIRST_WINDOW_MS;
         self.attempts = 1;
+        // A connection that was abandoned had no end that `on_end` saw, and its time must not count for
+        // the next one.
+        self.connected_at = None;
     }
 
     /// Notes that the client is connected as far as the application wants: to the front end, or to
@@ -452,6 +455,12 @@ mod tests {
             assert_eq!(attempt(trial.fail()), number);
         }
         assert_eq!(trial.fail(), Next::GiveUp);
+        // The time of the connection that was abandoned does not count for the next one.
+        let mut trial = Trial::new(None);
+        trial.connect_for(60_000);
+        trial.schedule.begin_at_once();
+        trial.connect_for(1);
+        assert_eq!(attempt(trial.close()), 2);
     }
 
     #[test]
