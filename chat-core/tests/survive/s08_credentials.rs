@@ -31,6 +31,35 @@ fn asking_reader(world: &mut World, ticket: &str) -> usize {
 }
 
 #[test]
+fn s08_an_expired_token_leads_to_the_name_server_without_another_error() {
+    on_every_row(|row| {
+        let mut world = World::with(row, 1, |config| config.token_lifetime_ms = 5_000);
+        let reader = world.reader("alice", &["c"]);
+        world.publish("c", 3);
+        world.run_for(10_000);
+        world.lose(reader, Loss::Reset);
+        world.publish("c", 3);
+        world.finish();
+        assert_eq!(count(&world, reader, "Error"), 1);
+        assert_eq!(count(&world, reader, "Restored"), 1);
+    });
+}
+
+#[test]
+fn s08_a_server_that_forgot_its_tokens_is_logged_in_to_again() {
+    on_every_row(|row| {
+        let mut world = World::new(row, 2);
+        let reader = world.reader("alice", &["c"]);
+        world.publish("c", 3);
+        world.run_for(500);
+        world.restart_server(5_000, false);
+        world.finish();
+        assert_eq!(count(&world, reader, "ReconnectGaveUp"), 0);
+        assert_eq!(world.state(reader), State::Disconnected);
+    });
+}
+
+#[test]
 fn s08_a_user_that_is_refused_for_good_is_reported_once() {
     for (code, attempts) in [
         (return_code::INVALID_AUTHENTICATION, 1),
@@ -67,6 +96,34 @@ fn s08_a_user_that_is_refused_for_good_is_reported_once() {
             world.check_rest();
         });
     }
+}
+
+#[test]
+fn s08_credentials_that_are_needed_and_given_bring_the_session_back() {
+    on_every_row(|row| {
+        let mut world = World::with(row, 4, |config| config.token_lifetime_ms = 5_000);
+        accept_ticket(&mut world, "1");
+        let reader = asking_reader(&mut world, "1");
+        world.publish("c", 3);
+        world.run_for(500);
+        // While the token is valid, no credentials are needed.
+        world.lose(reader, Loss::Reset);
+        world.run_for(2_500);
+        assert_eq!(count(&world, reader, "CredentialsNeeded"), 0);
+        assert_eq!(world.state(reader), State::ConnectedToFrontEnd);
+        world.run_for(10_000);
+        accept_ticket(&mut world, "2");
+        world.lose(reader, Loss::Reset);
+        world.publish("c", 3);
+        world.run_for(10_000);
+        assert_eq!(count(&world, reader, "CredentialsNeeded"), 1);
+        assert_eq!(world.state(reader), State::Error);
+        let values = AuthValues::new("ticket=2");
+        world.chat(reader).set_custom_authentication(values);
+        world.finish();
+        assert_eq!(count(&world, reader, "CredentialsNeeded"), 1);
+        assert_eq!(count(&world, reader, "ReconnectGaveUp"), 0);
+    });
 }
 
 #[test]
