@@ -318,6 +318,9 @@ pub enum CauseKind {
         /// How long the program stood still.
         elapsed: Duration,
     },
+    /// The application reported that the network changed, and the client abandoned the link
+    /// ([`ChatClient::network_changed`](crate::ChatClient::network_changed)).
+    NetworkChanged,
     /// A step did not complete before its deadline.
     Deadline(Step),
     /// The key exchange failed.
@@ -445,6 +448,7 @@ impl DisconnectCause {
             CauseKind::Link(_)
             | CauseKind::BadStream(_)
             | CauseKind::BadDatagrams(_)
+            | CauseKind::NetworkChanged
             | CauseKind::InputOverrun => (Code::FrontEndError, Code::NameServerError),
             CauseKind::Silent { .. }
             | CauseKind::IncompleteMessage { .. }
@@ -522,6 +526,9 @@ impl fmt::Display for DisconnectCause {
                 "nothing arrived after the program had stood still for {} ms: connect again",
                 elapsed.as_millis()
             )?,
+            CauseKind::NetworkChanged => {
+                out.write_str("the network changed, as the application reported")?;
+            }
             CauseKind::Deadline(step) => write!(out, "{step} before the deadline")?,
             CauseKind::KeyExchange(failure) => write!(out, "{failure}")?,
             CauseKind::AuthenticationRefused => out.write_str("login rejected")?,

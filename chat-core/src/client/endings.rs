@@ -45,6 +45,7 @@ impl ChatClient {
     /// # Ok::<(), chat_core::RequestError>(())
     /// ```
     pub fn disconnect(&mut self) {
+        self.is_suspended = false;
         self.cancel_reconnect();
         if matches!(self.state, State::Uninitialized | State::Disconnected) {
             // Requests and messages that wait for a connection end here, too.
@@ -53,6 +54,11 @@ impl ChatClient {
         self.fail_pending_requests();
         self.give_up_messages();
         self.stop_restore();
+        self.leave();
+    }
+
+    /// Leaves the server in order, and enters [`State::Disconnected`].
+    pub(super) fn leave(&mut self) {
         self.retire_connection();
         self.login.halt();
         self.set_state(State::Disconnected);
@@ -127,13 +133,6 @@ impl ChatClient {
         // Spec: chat.md 6.2.
         self.fail_pending_requests();
         let gives_up = self.is_restoring_futile(&cause);
-        self.set_state(State::Error);
-        let message = Text::from(cause.to_string());
-        // Log only the kind: the text may be a server's and contain a user id.
-        self.log(
-            log::Level::Error,
-            format_args!("{} ({}): {:?}", code.name(), code.code(), cause.kind),
-        );
         let end = self.restore.is_some().then(|| UnwantedEnd {
             cause: Box::new(cause.clone()),
             closed_by_server: matches!(
@@ -142,11 +141,7 @@ impl ChatClient {
             ),
             token_refused,
         });
-        self.events.push(Event::Error {
-            code,
-            cause: Box::new(cause),
-            message,
-        });
+        self.report_error(code, cause);
         match end {
             Some(end) if gives_up => {
                 self.report_schedule(Event::ReconnectGaveUp { cause: end.cause })
@@ -154,6 +149,22 @@ impl ChatClient {
             Some(end) => self.schedule_reconnect(end),
             None => {}
         }
+    }
+
+    /// Enters [`State::Error`] and reports why.
+    pub(super) fn report_error(&mut self, code: PeerErrorCode, cause: DisconnectCause) {
+        self.set_state(State::Error);
+        let message = Text::from(cause.to_string());
+        // Log only the kind: the text may be a server's and contain a user id.
+        self.log(
+            log::Level::Error,
+            format_args!("{} ({}): {:?}", code.name(), code.code(), cause.kind),
+        );
+        self.events.push(Event::Error {
+            code,
+            cause: Box::new(cause),
+            message,
+        });
     }
 
     /// Handles the end that the peer reported.
@@ -253,7 +264,7 @@ impl ChatClient {
         }
     }
 
-    fn close_link(&mut self, link: LinkId) {
+    pub(super) fn close_link(&mut self, link: LinkId) {
         // An `Open` that the driver has not taken yet is withdrawn: nothing needs closing then.
         let open = self.commands.iter().position(|command| match command {
             LinkCommand::Open { link: opened, .. } => *opened == link,
@@ -275,6 +286,7 @@ impl ChatClient {
     pub(super) fn set_state(&mut self, to: State) {
         let from = core::mem::replace(&mut self.state, to);
         debug_assert_ne!(from, to, "a state change is one");
+        self.is_suspended = false;
         if from == State::ConnectedToFrontEnd {
             // Before the change is announced: its outcomes come first.
             self.end_restore();

@@ -21,6 +21,7 @@ mod restoring;
 mod resubscribing;
 mod retired;
 mod sleep;
+mod suspend;
 
 use crate::config::{AuthValues, ChatConfig};
 use crate::confirm::Confirmations;
@@ -61,6 +62,8 @@ pub struct ChatClient {
     /// The latest time that a call passed.
     now: Timestamp,
     sleep: Sleep,
+    /// Whether the state is [`State::Disconnected`] only until the application resumes.
+    is_suspended: bool,
     /// Whether an intent has armed a timer. Intents know no time: the timer starts with the next
     /// call that passes one.
     armed: bool,
@@ -123,6 +126,7 @@ impl ChatClient {
             random,
             now: Timestamp::ZERO,
             sleep: Sleep::new(&config.peer),
+            is_suspended: false,
             armed: false,
             state: State::Uninitialized,
             events: EventQueue::new(config.event_cap_bytes),

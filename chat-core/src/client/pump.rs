@@ -267,6 +267,9 @@ impl ChatClient {
             if let Some(confirm) = &mut self.confirm {
                 confirm.start_timers(now);
             }
+            if core::mem::take(&mut self.sleep.is_reported) {
+                self.on_reported_sleep(now);
+            }
             if let Some(restore) = &mut self.restore {
                 restore.start_timer(now);
             }

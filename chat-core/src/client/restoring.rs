@@ -57,7 +57,6 @@ impl ChatClient {
     /// - [`RequestError::WrongState`] while connected or connecting;
     /// - [`RequestError::NothingToReconnectTo`] without an earlier connect call;
     /// - [`RequestError::QueueFull`] if too many events wait to be taken.
-    #[expect(dead_code, reason = "for `resume` and `network_changed`")]
     pub(super) fn reconnect_now(&mut self) -> Result<(), RequestError> {
         if !self.may_connect() {
             return Err(RequestError::WrongState(self.state));
@@ -66,12 +65,17 @@ impl ChatClient {
             return Err(RequestError::NothingToReconnectTo);
         };
         self.check_event_space()?;
+        self.begin_first_attempt(way);
+        Ok(())
+    }
+
+    /// Begins an attempt that counts as the first one.
+    pub(super) fn begin_first_attempt(&mut self, way: WayBack) {
         if let Some(restore) = &mut self.restore {
             restore.begin_at_once();
         }
         self.begin_attempt(way, false);
         self.assert_consistent();
-        Ok(())
     }
 
     // Time.

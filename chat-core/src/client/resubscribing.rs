@@ -512,6 +512,6 @@ impl ChatClient {
 fn may_blame_requests(cause: &DisconnectCause) -> bool {
     !matches!(
         cause.kind,
-        CauseKind::Link(LinkErrorKind::Local) | CauseKind::Slept { .. }
+        CauseKind::Link(LinkErrorKind::Local) | CauseKind::NetworkChanged | CauseKind::Slept { .. }
     )
 }

@@ -21,6 +21,8 @@ pub(super) struct Sleep {
     shortest_micros: u64,
     /// How long the latest sleep was.
     pub(super) latest: Duration,
+    /// Whether the application reported that it woke, and no call with a time came since.
+    pub(super) is_reported: bool,
     /// When the program woke last.
     awake_since: Timestamp,
     in_a_row: u32,
@@ -45,6 +47,7 @@ impl Sleep {
         Self {
             shortest_micros: micros(patience(config, None)) / 2,
             latest: Duration::ZERO,
+            is_reported: false,
             awake_since: Timestamp::ZERO,
             in_a_row: 0,
         }
@@ -86,6 +89,14 @@ impl ChatClient {
         }
     }
 
+    /// Handles a sleep that the application reported: the clock may not have noticed it.
+    pub(super) fn on_reported_sleep(&mut self, now: Timestamp) {
+        self.sleep.latest = Duration::ZERO;
+        if let Some(connection) = &mut self.connection {
+            connection.peer.wake(now, Duration::ZERO);
+        }
+    }
+
     /// Lets no deadline pass because of the time that the program slept, and asks the server for a
     /// sign of life.
     fn wake(&mut self, now: Timestamp) {
@@ -103,6 +114,9 @@ impl ChatClient {
             self.retired.wake(now, slept);
             self.login.put_off(slept, earliest);
             self.pending.put_off(slept, earliest);
+            if let Some(restore) = &mut self.resubscription {
+                restore.put_off(slept, earliest);
+            }
         }
     }
 }

@@ -21,6 +21,7 @@ use super::wanted::{Progress, Wanted, WantedChannel};
 use crate::event::{ChannelOutcome, Outcome};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+use core::time::Duration;
 use photon_proto::{Text, Timestamp};
 
 /// Servers keep this many messages of a channel. Spec: chat.md 3.1.
@@ -386,6 +387,13 @@ impl Plan {
     /// When the open channels have timed out.
     pub(crate) fn deadline(&self) -> Option<Timestamp> {
         self.run.as_ref()?.deadline
+    }
+
+    /// Puts the deadline off after a sleep.
+    pub(crate) fn put_off(&mut self, slept: Duration, earliest: Timestamp) {
+        if let Some(at) = self.run.as_mut().and_then(|run| run.deadline.as_mut()) {
+            *at = at.plus(slept).max(earliest);
+        }
     }
 
     /// Gives up waiting for open channels whose time has passed. Returns them.

@@ -16,6 +16,7 @@ use crate::event::{ChannelOutcome, Outcome, RequestId};
 use crate::operation::pending::{Ended, RequestKind};
 use crate::options::SubscribeOptions;
 use alloc::vec::Vec;
+use core::time::Duration;
 use photon_proto::{HashKeys, Text, Timestamp};
 
 /// The state that a client with [`ChatConfig::restore`](crate::ChatConfig::restore) brings back.
@@ -448,6 +449,11 @@ impl Resubscription {
 
     pub(crate) fn deadline(&self) -> Option<Timestamp> {
         self.plan.deadline()
+    }
+
+    /// Puts the deadline off after a sleep.
+    pub(crate) fn put_off(&mut self, slept: Duration, earliest: Timestamp) {
+        self.plan.put_off(slept, earliest);
     }
 
     /// Gives up waiting for channels whose time has passed. Returns the requests of the application

@@ -34,6 +34,14 @@ pub(crate) struct Bad {
 }
 
 const APART: &[State] = &[State::Uninitialized, State::Disconnected, State::Error];
+/// Where there is a connection, or one was lost.
+const COMING_BACK: &[State] = &[
+    State::Error,
+    State::ConnectingToNameServer,
+    State::ConnectedToNameServer,
+    State::ConnectingToFrontEnd,
+    State::ConnectedToFrontEnd,
+];
 const CHATTING: &[State] = &[State::ConnectedToFrontEnd];
 
 pub(crate) fn intents() -> Vec<Intent> {
@@ -62,6 +70,9 @@ pub(crate) fn intents() -> Vec<Intent> {
             &[State::ConnectedToNameServer],
             ChatClient::get_regions,
         ),
+        Intent::new("suspend", COMING_BACK, ChatClient::suspend),
+        Intent::new("resume", COMING_BACK, ChatClient::resume),
+        Intent::new("network_changed", COMING_BACK, ChatClient::network_changed),
         Intent::new("set_user_id", APART, |chat| chat.set_user_id("bob")),
         subscribe(),
         Intent::new("unsubscribe", CHATTING, |chat| {

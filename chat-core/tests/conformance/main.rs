@@ -36,6 +36,7 @@ mod sleep;
 mod status;
 mod stream_timers;
 mod subscribe;
+mod suspend;
 mod time;
 mod udp_connect;
 mod udp_endings;

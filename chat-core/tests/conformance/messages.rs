@@ -27,7 +27,12 @@ fn privately() -> PrivateOptions {
 }
 
 /// Event 0.
-fn chat(channel: &str, senders: &[&str], contents: &[Value], id: i32) -> [(u8, Value); 4] {
+pub(crate) fn chat(
+    channel: &str,
+    senders: &[&str],
+    contents: &[Value],
+    id: i32,
+) -> [(u8, Value); 4] {
     [
         (1, channel.into()),
         (4, strings(senders)),

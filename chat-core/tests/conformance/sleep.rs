@@ -500,3 +500,44 @@ fn case06_without_a_connection_a_sleep_means_nothing() {
         );
     });
 }
+
+/// SURVIVE 6: no call does more than its budget, and nothing is lost.
+#[test]
+fn case06_a_backlog_of_10_000_messages_is_taken_within_the_budget_of_each_call() {
+    each(|mut harness| {
+        // More datagrams than the receive window are the server's to keep. udp.md 9.
+        let count = if harness.row.is_datagrams() {
+            4_000
+        } else {
+            10_000
+        };
+        quiet(&mut harness, 1_000);
+        let link = harness.link();
+        freeze(&mut harness, 40_000);
+        for id in 1..=count {
+            let message = crate::messages::chat("quiet", &["bob"], &["good night".into()], id);
+            let event = harness.event(0, &message);
+            harness.deliver_without_pump(link, &event);
+        }
+        let (mut calls, mut taken) = (0, 0);
+        while taken < count {
+            let before = harness.client.stats();
+            let _serviced = harness.client.service(harness.now);
+            let after = harness.client.stats();
+            let messages = after.received_messages - before.received_messages;
+            assert!(messages <= 1_000, "{messages} in one call");
+            let work = after.work - before.work;
+            assert!(work <= 4_100_000, "{work} in one call");
+            while let Some(event) = harness.client.poll_event() {
+                assert_eq!(event.name(), "ChatMessages", "{event:?}");
+                taken += 1;
+            }
+            calls += 1;
+            assert!(calls < 100, "{taken} after {calls} calls");
+            // The next frame of the game.
+            harness.now = harness.now.plus_millis(16);
+        }
+        harness.pump();
+        goes_on(&mut harness);
+    });
+}
