@@ -163,8 +163,20 @@
 //! Reading, writing and idle passes allocate nothing, except that WebSocket copies each message. A
 //! thread keeps one receive buffer of 64 KiB for all its sessions. An idle session keeps about 9 KiB
 //! over UDP, 6 KiB over TCP, 7 KiB over `ws://` and 16 KiB over `wss://`, with the `Session` itself.
-//! The session's clock is the system's monotonic clock; on some systems it stops while the machine
-//! sleeps.
+//!
+//! # Pause, sleep, change of the network
+//!
+//! A program that stood still, because it was frozen or its machine slept, stays connected if the
+//! server waited for it: the client notices the gap, sends a ping, and ends the connection only if
+//! nothing arrives within two seconds ([`CauseKind::Slept`](chat_core::CauseKind::Slept)). The
+//! session's clock has to go on meanwhile. On Linux and Android it includes the sleep of the machine
+//! (`CLOCK_BOOTTIME`). On other systems it is the clock of [`Instant`](std::time::Instant), which
+//! stops there while the machine sleeps on some: call [`Session::resume`] when it wakes, or the
+//! client notices a dead connection only after the silence timeout.
+//!
+//! A phone that pauses the program for long calls [`Session::suspend`] before and [`Session::resume`]
+//! after, so that others see the user leave and return. [`Session::network_changed`], from the
+//! system's callback, moves to the new network at once instead of after a timeout.
 //!
 //! # Transports
 //!

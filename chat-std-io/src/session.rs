@@ -7,7 +7,9 @@ use crate::open_socket::OpenSocket;
 use crate::options::SessionOptions;
 use crate::stats::IoStats;
 use crate::waker::Waker;
-use chat_core::{ChatClient, ChatConfig, Event, Listener, Serviced, State, Timestamp};
+use chat_core::{
+    ChatClient, ChatConfig, Event, Listener, RequestError, Serviced, State, Timestamp,
+};
 use std::fmt;
 use std::io;
 use std::time::Duration;
@@ -358,6 +360,67 @@ impl Session {
         self.links.waker()
     }
 
+    /// Disconnects before the program is paused ([`ChatClient::suspend`]), and sends what the system
+    /// takes at once. If the program may go on for a moment, call [`wait`](Self::wait) until
+    /// [`timeout`](Self::timeout) is `None`: until then something accepted is on its way.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`ChatClient::suspend`].
+    ///
+    /// ```no_run
+    /// # use chat_std_io::{ChatConfig, Session};
+    /// # let mut session = Session::new(ChatConfig::new("udp://127.0.0.1", "app", "1.0"))?;
+    /// session.suspend()?; // The system's callback: the program goes to the background.
+    /// session.resume()?; // It is back.
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn suspend(&mut self) -> Result<(), RequestError> {
+        self.chat.suspend()?;
+        self.flush();
+        Ok(())
+    }
+
+    /// Comes back after [`suspend`](Self::suspend) or an error, or checks a connection that may not
+    /// have survived the sleep of the machine ([`ChatClient::resume`]). Where the clock does not
+    /// include that sleep (see the [crate docs](crate)), call it when the machine wakes.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`ChatClient::resume`].
+    pub fn resume(&mut self) -> Result<(), RequestError> {
+        // What arrived meanwhile is a sign of life.
+        let now = self.clock.now();
+        let outcome = self.links.receive(&mut self.chat, now);
+        self.more |= outcome.more;
+        self.chat.resume()?;
+        self.flush();
+        Ok(())
+    }
+
+    /// Reports that the network changed ([`ChatClient::network_changed`]): gives the sockets of the
+    /// connection up and opens new ones at once, which resolves the server's name again.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`ChatClient::network_changed`].
+    ///
+    /// ```no_run
+    /// # use chat_std_io::{ChatConfig, RequestError, Session};
+    /// # let mut session = Session::new(ChatConfig::new("udp://127.0.0.1", "app", "1.0"))?;
+    /// // From the system's callback, whatever the state: there may be nothing to move.
+    /// match session.network_changed() {
+    ///     Ok(()) | Err(RequestError::WrongState(_)) => {}
+    ///     Err(error) => return Err(error.into()),
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn network_changed(&mut self) -> Result<(), RequestError> {
+        self.chat.network_changed()?;
+        self.flush();
+        Ok(())
+    }
+
     /// Ends the session in order: disconnects, continues to send what was accepted before, and
     /// waits until the servers close. Blocks for at most `timeout` (zero: one attempt), and never
     /// longer than the configured flush timeout and a second. Events that were not taken are lost.
@@ -424,7 +487,8 @@ impl Session {
         self.links.simulate_connection_loss();
     }
 
-    /// The `now` of the client: the time since the session was built, on a monotonic clock.
+    /// The `now` of the client: the time since the session was built, on a monotonic clock. On Linux
+    /// and Android the sleep of the machine counts.
     ///
     /// ```
     /// # use chat_std_io::{ChatConfig, Session};

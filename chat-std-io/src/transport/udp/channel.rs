@@ -20,6 +20,8 @@ const MAX_SENT_DATAGRAMS: usize = 128;
 /// How long this machine must be unable to send before that ends a connection. A network that
 /// changes, as a phone's does, has no route for a moment.
 pub(super) const MAX_FAULT_MS: u64 = 1_000;
+/// A longer time between two faults separates them: pings come every 3 s.
+const MAX_FAULT_PAUSE_MS: u64 = 5_000;
 
 /// A connected socket that never blocks.
 pub(super) struct Channel {
@@ -64,7 +66,8 @@ pub(super) enum Sent {
 pub(super) struct Faults {
     /// It was able to send once.
     worked: bool,
-    since: Option<Timestamp>,
+    /// The first and the latest of them.
+    since: Option<(Timestamp, Timestamp)>,
 }
 
 impl Channel {
@@ -186,7 +189,12 @@ impl Faults {
     /// can show, because nothing is sent in between. A machine that was never able to send has no
     /// connection to lose, so its first fault counts at once.
     pub(super) fn is_lasting(&mut self, now: Timestamp) -> bool {
-        let since = *self.since.get_or_insert(now);
+        let (since, latest) = self.since.unwrap_or((now, now));
+        // A client with a fault tries again within a second, or at the next ping. After a longer
+        // time the program or the machine has slept, and its network needs a moment to wake.
+        let slept = now.millis_since(latest) >= MAX_FAULT_PAUSE_MS;
+        let since = if slept { now } else { since };
+        self.since = Some((since, now));
         !self.worked || now.millis_since(since) >= MAX_FAULT_MS
     }
 }

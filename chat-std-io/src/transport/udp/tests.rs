@@ -309,6 +309,17 @@ fn a_fault_ends_a_connection_only_if_it_lasts() {
 }
 
 #[test]
+fn case06_a_fault_before_a_sleep_and_one_after_it_are_two() {
+    let at = Timestamp::from_millis;
+    let mut faults = Faults::default();
+    faults.end();
+    assert!(!faults.is_lasting(at(10)), "the lid closes");
+    assert!(!faults.is_lasting(at(40_010)), "the network wakes as well");
+    assert!(!faults.is_lasting(at(40_400)));
+    assert!(faults.is_lasting(at(40_010 + MAX_FAULT_MS)));
+}
+
+#[test]
 fn a_lasting_fault_breaks_the_channel_and_a_success_in_between_does_not() {
     let (server, address) = bind(Ipv4Addr::LOCALHOST).unwrap();
     let mut client = Client::connected_to(address);
