@@ -342,7 +342,22 @@ impl Run {
                 chat.set_channel_properties(&channel, &changes, &PropertyOptions::new())
                     .expect("space in the queue");
             }
-            _ => self.simulation.chat(index).disconnect(),
+            _ => self.leave(index),
+        }
+    }
+
+    /// Leaves the front end: for ever, for a pause, or for another network.
+    fn leave(&mut self, index: usize) {
+        let kind = self.rng.below(4);
+        let chat = self.simulation.chat(index);
+        match kind {
+            0 => chat.disconnect(),
+            1 => chat.suspend().expect("a connected client"),
+            2 => {
+                chat.suspend().expect("a connected client");
+                chat.resume().expect("a suspended client");
+            }
+            _ => chat.network_changed().expect("space for events"),
         }
     }
 

@@ -54,6 +54,12 @@ script_types! {
             /// Whether with values, or without.
             custom: bool,
         },
+        /// `suspend`.
+        Suspend,
+        /// `resume`.
+        Resume,
+        /// `network_changed`.
+        NetworkChanged,
     }
 
     /// A call that concerns channels and messages.

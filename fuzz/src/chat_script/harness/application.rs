@@ -33,6 +33,9 @@ impl Harness {
             }
             ConnectionCall::Reconnect => drop(self.intent(ChatClient::reconnect)),
             ConnectionCall::Disconnect => self.chat.disconnect(),
+            ConnectionCall::Suspend => drop(self.intent(ChatClient::suspend)),
+            ConnectionCall::Resume => drop(self.intent(ChatClient::resume)),
+            ConnectionCall::NetworkChanged => drop(self.intent(ChatClient::network_changed)),
             ConnectionCall::GetRegions => {
                 if self.intent(ChatClient::get_regions).is_some() {
                     self.expectations.regions_requested += 1;
