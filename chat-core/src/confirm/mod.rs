@@ -27,6 +27,7 @@ use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use answers::{Answers, Refused};
+use core::time::Duration;
 use photon_proto::{HashKeys, Text, Timestamp};
 
 pub(crate) use fingerprint::Fingerprint;
@@ -295,6 +296,13 @@ impl Confirmations {
                 break;
             }
             open.timer.start(now);
+        }
+    }
+
+    /// Puts the deadlines off after a sleep.
+    pub(crate) fn put_off(&mut self, slept: Duration, earliest: Timestamp) {
+        for open in &mut self.open {
+            open.timer.put_off(slept, earliest);
         }
     }
 
