@@ -6,6 +6,12 @@ use photon_proto::message::{Header, Message};
 use photon_proto::{EncodeErrorKind, Limits, Protocol, Role};
 
 const LIMITS: Limits = Limits::DEFAULT;
+/// Limits that small inputs reach.
+const TIGHT: Limits = Limits {
+    max_depth: 4,
+    max_received_bytes: 300,
+    ..Limits::DEFAULT
+};
 
 /// Decodes any bytes as a text message of the JSON sub-protocol.
 ///
@@ -13,6 +19,8 @@ const LIMITS: Limits = Limits::DEFAULT;
 ///
 /// - Each frame decodes or is an error whose offset lies in the text. Only messages change the buffer.
 /// - A decoded message is one of GpBinary 1.8, in clear.
+/// - A tolerant reader finds the same, and more where the other one stops. Its messages are within the
+///   limits too.
 /// - Encoded as JSON, decoded and encoded again, it is the same text: values that JSON cannot express
 ///   are changed by the first encoding only.
 ///
@@ -26,6 +34,8 @@ pub fn json(data: &[u8]) {
         Role::Client
     };
     let text = input.rest();
+    check_tolerant(role, &LIMITS, text);
+    check_tolerant(role, &TIGHT, text);
     let mut reader = match Reader::new(role, &LIMITS, text) {
         Ok(reader) => reader,
         Err(error) => return assert!(error.offset <= text.len(), "{error}"),
@@ -51,6 +61,44 @@ pub fn json(data: &[u8]) {
         }
         frames += 1;
         assert!(frames <= text.len(), "more frames than bytes");
+    }
+}
+
+/// Compares both readers, frame by frame.
+fn check_tolerant(role: Role, limits: &Limits, text: &[u8]) {
+    let tolerant = Reader::tolerant(role, limits, text.to_vec());
+    let strict = Reader::owned(role, limits, text.to_vec());
+    let (mut tolerant, mut strict) = match (tolerant, strict) {
+        (Ok(tolerant), strict) => (tolerant, strict.ok()),
+        (Err((error, returned)), strict) => {
+            assert!(strict.is_err() && returned == text, "{error}");
+            return;
+        }
+    };
+    for frames in 0.. {
+        // Half of a surrogate pair may be one unit in three bytes.
+        assert!(frames <= text.len(), "more frames than bytes");
+        let (mut message, mut expected) = (Vec::new(), Vec::new());
+        let read = tolerant.next(&mut message);
+        if let Ok(Some(Frame::Message(range))) = &read {
+            assert_eq!(*range, 0..message.len());
+        }
+        if let Some(strict) = &mut strict
+            && let Ok(frame) = strict.next(&mut expected)
+        {
+            assert_eq!(read, Ok(frame), "both readers agree on what is good");
+        }
+        match read {
+            Ok(None) => return,
+            Ok(Some(Frame::Message(_))) => {
+                let header = Header::decode(&message).expect("a header");
+                let body = &message[Header::LENGTH..];
+                let parsed = Message::decode_tolerant(header.kind, Protocol::V18, limits, body);
+                assert!(parsed.is_ok(), "{parsed:?}");
+                assert!(expected.is_empty() || message == expected);
+            }
+            Ok(Some(_)) | Err(_) => assert!(message.is_empty()),
+        }
     }
 }
 

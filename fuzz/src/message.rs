@@ -1,5 +1,7 @@
 //! Target [`message`].
 
+mod tolerant;
+
 use crate::input::Input;
 use crate::value::is_found_by_decoding;
 use photon_proto::crypto::{Cipher, Key};
@@ -25,6 +27,8 @@ const MAX_PARAMETERS: usize = 15;
 /// - An encrypted message decrypts to the original, and only with a key.
 /// - Parameters are the same in any order of reading and by any reader, and end at the same place.
 /// - A decoded message, encoded again, decodes to the same.
+/// - Tolerant reading gives the same, or reads on where strict reading stops: no value is an error. A
+///   list with one damaged element has all others.
 ///
 /// # Panics
 /// If one of these does not hold.
@@ -118,7 +122,9 @@ fn http_init(payload: &[u8]) {
 
 fn check_body(kind: MessageKind, protocol: Protocol, body: &[u8]) {
     let end = Header::LENGTH + body.len();
-    let parsed = match Message::decode(kind, protocol, &LIMITS, body) {
+    let parsed = Message::decode(kind, protocol, &LIMITS, body);
+    tolerant::check(kind, protocol, body, &parsed);
+    let parsed = match parsed {
         Ok(parsed) => parsed,
         Err(error) => return check_offset(error, end),
     };
