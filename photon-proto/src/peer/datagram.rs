@@ -269,3 +269,26 @@ pub(super) fn millis(duration: core::time::Duration) -> u64 {
     let millis = duration.as_micros().div_ceil(1000);
     u64::try_from(millis).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Datagram, PeerConfig, Timestamp, Vec};
+
+    #[test]
+    fn the_memory_of_a_large_message_is_returned_and_that_of_a_small_one_kept() {
+        for (capacity, kept) in [(999, true), (1_000, true), (1_001, false), (100_000, false)] {
+            let mut datagram = Datagram::new(0, &PeerConfig::default());
+            datagram.message = Vec::with_capacity(capacity);
+            datagram.release_memory(1_000);
+            assert_eq!(datagram.message.capacity() > 0, kept, "{capacity}");
+        }
+    }
+
+    #[test]
+    fn a_connection_that_is_not_closed_may_have_unsent_data() {
+        let mut datagram = Datagram::new(0, &PeerConfig::default());
+        assert!(!datagram.has_unsent_data(), "nothing was opened");
+        datagram.open(Timestamp::ZERO);
+        assert!(datagram.has_unsent_data(), "the connect command waits");
+    }
+}

@@ -7,6 +7,7 @@
 //! over each wire, whole and cut at every byte. `pressure.rs` measures what one end can force on the
 //! other, `progress.rs` tests how it is judged.
 
+mod driver;
 mod harness;
 mod held_text;
 mod order;
