@@ -280,6 +280,7 @@ fn push_encoded(path: &mut String, text: &str) {
 #[cfg(test)]
 mod tests {
     use super::{AddressError, Scheme, ServerAddress};
+    use alloc::format;
 
     #[test]
     fn valid_addresses_are_parsed() {
@@ -311,6 +312,17 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn a_path_has_at_most_1024_bytes() {
+        let address = |bytes: usize| format!("ws://h/{}", "p".repeat(bytes));
+        let longest = super::MAX_PATH_BYTES - 1;
+        assert!(address(longest).parse::<ServerAddress>().is_ok());
+        assert_eq!(
+            address(longest + 1).parse::<ServerAddress>(),
+            Err(AddressError::BadPath)
+        );
     }
 
     #[test]

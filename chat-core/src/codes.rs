@@ -272,3 +272,45 @@ pub mod port {
     /// Secure WebSocket.
     pub const WSS: u16 = 443;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{event, operation, return_code};
+
+    #[test]
+    fn operations_and_events_have_the_names_of_the_specification() {
+        let operations = [
+            (0, "Subscribe"),
+            (1, "Unsubscribe"),
+            (2, "Publish"),
+            (3, "SendPrivate"),
+            (4, "ChannelHistory"),
+            (5, "UpdateStatus"),
+            (6, "AddFriends"),
+            (7, "RemoveFriends"),
+            (8, "SetProperties"),
+            (220, "GetRegions"),
+            (230, "Authenticate"),
+        ];
+        let events = [
+            (0, "ChatMessages"),
+            (2, "PrivateMessage"),
+            (4, "StatusUpdate"),
+            (5, "Subscribe"),
+            (6, "Unsubscribe"),
+            (7, "PropertiesChanged"),
+            (8, "UserSubscribed"),
+            (9, "UserUnsubscribed"),
+            (10, "ErrorInfo"),
+        ];
+        let find = |names: &[(u8, &'static str)], code| {
+            names.iter().find(|one| one.0 == code).map(|one| one.1)
+        };
+        for code in 0..=u8::MAX {
+            assert_eq!(operation::name(code), find(&operations, code), "{code}");
+            assert_eq!(event::name(code), find(&events, code), "{code}");
+        }
+        assert_eq!(return_code::name(0), Some("Ok"));
+        assert_eq!(return_code::name(1), None);
+    }
+}

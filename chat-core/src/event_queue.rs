@@ -72,3 +72,25 @@ impl EventQueue {
         !self.queue.is_empty() && (self.budget.is_exhausted() || self.queue.len() >= MAX_EVENTS)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::EventQueue;
+    use crate::event::Event;
+
+    #[test]
+    fn sound19_events_are_charged_until_they_are_taken() {
+        let mut queue = EventQueue::new(1_000_000);
+        let mut before = 0;
+        for _ in 0..3 {
+            queue.push(Event::CredentialsNeeded);
+            assert!(queue.used_bytes() > before);
+            before = queue.used_bytes();
+        }
+        while queue.pop().is_some() {
+            assert!(queue.used_bytes() < before);
+            before = queue.used_bytes();
+        }
+        assert_eq!(queue.used_bytes(), 0);
+    }
+}
