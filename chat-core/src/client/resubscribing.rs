@@ -17,7 +17,7 @@ use crate::restore::{
     AfterLoss, Finished, QueuedMessage, QueuedTarget, Reports, Request, Resubscription,
     Subscription, WantedMessage,
 };
-use crate::state::{CauseKind, DisconnectCause, State};
+use crate::state::{CauseKind, DisconnectCause, DisconnectReason, State};
 use crate::status::UserStatus;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -26,6 +26,10 @@ use photon_proto::{Encode, Text, Timestamp, Value};
 
 /// The requests and queued messages that one call of `service` sends. The next call continues.
 const MAX_SENT_PER_SERVICE: usize = 64;
+
+/// How long a server resends a command that nobody acknowledges: 10 s, and the rest of the interval of
+/// the last resend. Spec: udp.md 5.6.
+const UNACKNOWLEDGED_MS: u64 = 15_000;
 
 /// The result of sending the next request or message.
 enum SentNext {
@@ -461,11 +465,11 @@ impl ChatClient {
     /// Notes an end that the application did not cause. Returns whether connecting again would end in
     /// the same way.
     pub(super) fn is_restoring_futile(&mut self, cause: &DisconnectCause) -> bool {
-        let now = self.now;
+        let since = cause_since(cause, self.now);
         let Some(restore) = &mut self.resubscription else {
             return false;
         };
-        let after = restore.on_connection_lost(now, may_blame_requests(cause));
+        let after = restore.on_connection_lost(since, may_blame_requests(cause));
         self.end_restore();
         after == AfterLoss::GiveUp
     }
@@ -505,6 +509,17 @@ impl ChatClient {
             self.events.push(Event::SubscribeResult(outcomes));
         }
     }
+}
+
+/// Returns since when there was a reason for the end of a connection. A history over the message limit
+/// ends a stream at once. Over UDP its commands stay unacknowledged, and the server ends the connection
+/// much later, when the restore is over.
+fn cause_since(cause: &DisconnectCause, now: Timestamp) -> Timestamp {
+    let late_ms = match cause.kind {
+        CauseKind::DisconnectCommand(DisconnectReason::Timeout) => UNACKNOWLEDGED_MS,
+        _ => 0,
+    };
+    Timestamp::from_millis(now.as_millis().saturating_sub(late_ms))
 }
 
 /// Whether a connection may have ended because of what the client asked for, such as a history over

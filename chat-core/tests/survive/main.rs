@@ -8,6 +8,7 @@ mod seen;
 mod truth;
 mod world;
 
+mod s07_lost_again;
 mod s08_credentials;
 mod s09_many;
 mod s12_ten_thousand;
