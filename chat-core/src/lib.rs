@@ -193,6 +193,24 @@
 //! - `subscribe`, `unsubscribe` and the calls for friends and status succeed without a connection, and
 //!   take effect on the next one. A message is refused with [`RequestError::WrongState`], or waits for
 //!   the connection with [`Restore::queue_cap_bytes`]; the client never sends one twice.
+//! - [`suspend`](ChatClient::suspend) and [`resume`](ChatClient::resume) are for a program that is
+//!   paused, and [`network_changed`](ChatClient::network_changed) for a device that moves to another
+//!   network: the attempt begins at once.
+//!
+//! **Promised:** every message that the server still held when the channel was last asked for, in a
+//! life of the channel that can be recognised, is delivered exactly once and in order, except messages
+//! marked [`Origin::Late`], which belong to a gap that was reported before. Wherever ids show a hole
+//! that the server cannot fill, there is one [`Event::Gap`]. No message waits for missing ones longer
+//! than [`Restore::waiting_time`], and usually none waits at all. This holds without
+//! [`ChatConfig::restore`], too, for channels to which the application subscribes again with all
+//! their history (`SubscribeOptions::new().history(-1)`).
+//!
+//! **Not promised:** a server keeps about 100 messages of a channel; older ones are lost, and the gap
+//! reports it. A server that restarts counts messages from 1 again. The client detects this new life of
+//! a channel by the contents of the last four messages, so it cannot detect one that has outgrown the
+//! old position by a whole history, or whose last four messages are the same. A message that was sent
+//! when the connection ended may have reached the server or not:
+//! [`ChatConfig::confirm_messages`] reports which.
 //!
 //! # Features
 //!
