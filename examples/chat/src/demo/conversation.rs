@@ -40,6 +40,7 @@ pub(crate) fn hold(
     conversation.exchange_private_messages()?;
     conversation.watch_status()?;
     conversation.meet_in_a_table()?;
+    conversation.lose_the_connection_and_come_back()?;
     conversation.unsubscribe_and_miss_a_message()?;
     conversation.disconnect()
 }
@@ -290,6 +291,68 @@ impl Conversation<'_> {
                 .event(user, format_args!("alice set stake of {TABLE} to 3"))?;
         }
         Ok(())
+    }
+
+    fn lose_the_connection_and_come_back(&mut self) -> Result<(), Failure> {
+        const MISSED: &str = "alice? Are you still there?";
+        self.output.heading("The connection breaks")?;
+        self.output
+            .action(Alice, "loses the connection, as if the network had failed")?;
+        self.users.session(Alice).simulate_connection_loss();
+        self.expect_state(Alice, State::Error)?;
+        let reason = self.users.expect(Alice, "an error", |event| match event {
+            Event::Error { message, .. } => Some(message.to_string()),
+            _ => None,
+        })?;
+        self.output.event(Alice, reason)?;
+        let expected = "to connect again by herself";
+        let (attempt, after) = self.users.expect(Alice, expected, |event| match event {
+            Event::ReconnectScheduled { attempt, after } => Some((*attempt, *after)),
+            _ => None,
+        })?;
+        let seconds = after.as_secs_f64();
+        self.output.event(
+            Alice,
+            format_args!("attempt {attempt} to connect again follows in {seconds:.1} s"),
+        )?;
+        self.publish(Bob, MISSED)?;
+        self.expect_messages(Bob, Bob, &[MISSED])?;
+        self.expect_state(Alice, State::ConnectingToFrontEnd)?;
+        self.expect_state(Alice, State::ConnectedToFrontEnd)?;
+        self.output.event(Alice, "connected again")?;
+        // What she missed comes before or after the report that all is as it was, and so does what
+        // the server repeats about friends and channels.
+        let (mut restored, mut delivered) = (None, 0);
+        while restored.is_none() || delivered == 0 {
+            let expected = "her channels and the message that she missed";
+            self.users.expect(Alice, expected, |event| match event {
+                Event::Restored { channels, failed } if failed.is_empty() => {
+                    restored = Some(*channels);
+                    Some(())
+                }
+                Event::ChatMessages { channel, messages } if **channel == *CHANNEL => {
+                    let missed = messages.iter().all(|message| {
+                        message.sender == "bob" && message.content.as_str() == Some(MISSED)
+                    });
+                    delivered += messages.len();
+                    (missed && delivered == 1).then_some(())
+                }
+                Event::SubscribeResult(_)
+                | Event::UserStatusUpdate { .. }
+                | Event::UserSubscribed(_)
+                | Event::UserUnsubscribed(_) => Some(()),
+                _ => None,
+            })?;
+        }
+        self.output
+            .event(Alice, format_args!("[{CHANNEL}] bob: {MISSED}"))?;
+        let channels = restored.unwrap_or_default();
+        self.output
+            .event(
+                Alice,
+                format_args!("back in {channels} channels, with every message exactly once"),
+            )
+            .map_err(Failure::from)
     }
 
     fn unsubscribe_and_miss_a_message(&mut self) -> Result<(), Failure> {

@@ -2,7 +2,7 @@
 
 use super::{Failure, Options, Protection};
 use crate::arguments::with_protocol;
-use chat_core::{ChatConfig, Encryption, Event, State};
+use chat_core::{ChatConfig, Encryption, Event, Restore, State};
 use chat_std_io::{Session, SessionOptions, Tls};
 use std::fmt::Display;
 use std::time::{Duration, Instant};
@@ -56,6 +56,7 @@ impl Users {
         let session = |user: User| {
             let config = ChatConfig::new(server, "demo", "1.0")
                 .user_id(user.name())
+                .restore(Restore::new())
                 .crc(options.crc);
             let mut config = with_protocol(config, options.protocol);
             if options.protection() == Protection::None {
@@ -81,8 +82,8 @@ impl Users {
         }
     }
 
-    /// Drives both sessions until `user` has an event or the time is over. Skips responses without
-    /// information.
+    /// Drives both sessions until `user` has an event or the time is over. Skips responses and
+    /// confirmations of what other events report as well.
     fn next_event(&mut self, user: User, until: Instant) -> Option<Event> {
         loop {
             for other in User::BOTH {
@@ -93,7 +94,11 @@ impl Users {
             let session = self.session(user);
             while let Some(event) = session.poll_event() {
                 // A server may omit these responses: the events of an operation report its success.
-                if !matches!(event, Event::OperationResponse { return_code: 0, .. }) {
+                let repeats = matches!(
+                    event,
+                    Event::OperationResponse { return_code: 0, .. } | Event::MessageSent { .. }
+                );
+                if !repeats {
                     return Some(event);
                 }
             }
