@@ -17,7 +17,7 @@ Commands:
          subscribe, subscribe-opts, unsubscribe, publish, publish-web, private, private-encrypted,
          status, status-keep, friends, unfriend, setprops, setuserprops, op, op-encrypted,
          channels, stats, sleep, wait, wait-count, wait-state, freeze, drop, disconnect, reconnect,
-         forget, quit. photon-chat run --help explains each
+         suspend, resume, network-changed, forget, quit. photon-chat run --help explains each
 
 Options:
   -h, --help       print this text, or the text of a command
@@ -152,6 +152,11 @@ Commands:
   reconnect                    connects directly to the front end with the data of the last login,
                                by way of the name server if that is no longer valid; allowed after
                                a disconnect or an Error
+  suspend                      ends the connection before a pause, and keeps what resume needs
+  resume                       comes back after suspend or an Error, at once; while connected it
+                               asks the server for a sign of life
+  network-changed              abandons the connection, as after a change of the network, and
+                               connects again at once
   forget                       forgets all channels with their messages and last IDs; subscriptions
                                on the server stay
   quit                         disconnects, sends what is queued, and ends, as does the end of the

@@ -306,14 +306,13 @@ impl Conversation<'_> {
         })?;
         self.output.event(Alice, reason)?;
         let expected = "to connect again by herself";
-        let (attempt, after) = self.users.expect(Alice, expected, |event| match event {
-            Event::ReconnectScheduled { attempt, after } => Some((*attempt, *after)),
+        let attempt = self.users.expect(Alice, expected, |event| match event {
+            Event::ReconnectScheduled { attempt, .. } => Some(*attempt),
             _ => None,
         })?;
-        let seconds = after.as_secs_f64();
         self.output.event(
             Alice,
-            format_args!("attempt {attempt} to connect again follows in {seconds:.1} s"),
+            format_args!("will connect again by herself: attempt {attempt} follows"),
         )?;
         self.publish(Bob, MISSED)?;
         self.expect_messages(Bob, Bob, &[MISSED])?;

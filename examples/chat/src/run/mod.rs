@@ -332,6 +332,9 @@ impl Run {
                 Executed::Accepted
             }
             Command::Reconnect => chat.reconnect().into(),
+            Command::Suspend => self.session.suspend().into(),
+            Command::Resume => self.session.resume().into(),
+            Command::NetworkChanged => self.session.network_changed().into(),
             Command::Forget => {
                 chat.forget_channels();
                 Executed::Accepted
