@@ -168,7 +168,7 @@
 //!
 //! A program that stood still, because it was frozen or its machine slept, stays connected if the
 //! server waited for it: the client notices the gap, sends a ping, and ends the connection only if
-//! nothing arrives within two seconds ([`CauseKind::Slept`](chat_core::CauseKind::Slept)). The
+//! nothing arrives within two seconds ([`CauseKind::Slept`]). The
 //! session's clock has to go on meanwhile. On Linux and Android it includes the sleep of the machine
 //! (`CLOCK_BOOTTIME`). On other systems it is the clock of [`Instant`](std::time::Instant), which
 //! stops there while the machine sleeps on some: call [`Session::resume`] when it wakes, or the
