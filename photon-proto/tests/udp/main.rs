@@ -14,6 +14,7 @@ mod contract;
 mod ending;
 mod harness;
 mod heap;
+mod held;
 mod hostile;
 mod lossy;
 mod memory;
