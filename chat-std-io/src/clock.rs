@@ -1,8 +1,8 @@
 //! The session's clock: the time since it was built, from the system's monotonic clock.
 //!
 //! On Linux and Android it goes on while the machine sleeps, so that the client notices the sleep. The
-//! clock of `std` does not there, and on other systems it depends: the crate docs tell applications
-//! what to do.
+//! clock of `std` does not there, and on other systems it depends: the crate docs have the advice for
+//! applications.
 
 use chat_core::Timestamp;
 #[cfg(any(target_os = "linux", target_os = "android"))]

@@ -12,5 +12,6 @@ mod s07_lost_again;
 mod s08_credentials;
 mod s09_many;
 mod s12_ten_thousand;
+mod s16_sleep;
 mod s22_loss;
 mod s24_restore_off;

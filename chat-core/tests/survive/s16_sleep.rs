@@ -1,0 +1,100 @@
+//! Scenario 16: the program sleeps. Scenario 17: it suspends and resumes. Scenario 18: the network
+//! changes.
+
+use chat_core::{CauseKind, Event, State};
+
+use crate::row::on_every_row;
+use crate::world::World;
+
+const HOUR_MS: u64 = 3_600_000;
+
+fn world(row: crate::row::Row, seed: u64) -> World {
+    let mut world = World::with(row, seed, |config| {
+        config.channel_linger_ms = 3 * HOUR_MS;
+        config.grace_ms = 3 * HOUR_MS;
+    });
+    // What is published while nobody is awake waits for the program.
+    world.max_wait_ms = None;
+    world
+}
+
+#[test]
+fn s16_a_sleep_loses_nothing_with_and_without_input() {
+    on_every_row(|row| {
+        for (seed, sleep_ms) in [12_000, 25_000, 40_000, HOUR_MS].into_iter().enumerate() {
+            for published in [0, 7] {
+                let mut world = world(row, seed as u64);
+                let reader = world.reader("alice", &["c"]);
+                world.publish_every("c", 3, 30);
+                world.run_for(1_000);
+                world.freeze(reader, sleep_ms);
+                world.run_for(sleep_ms / 2);
+                world.publish("c", published);
+                world.run_for(sleep_ms - sleep_ms / 2 + 10_000);
+                world.publish_every("c", 3, 30);
+                world.finish();
+            }
+        }
+    });
+}
+
+/// The clock jumps again before the program has seen anything of the server.
+#[test]
+fn s16_several_sleeps_in_a_row_lose_nothing() {
+    on_every_row(|row| {
+        let mut world = world(row, 5);
+        let reader = world.reader("alice", &["c"]);
+        world.publish_every("c", 3, 30);
+        for sleep_ms in [6_000, 12_000, 9_000, 40_000, 6_000] {
+            world.freeze(reader, sleep_ms);
+            world.publish("c", 2);
+            world.run_for(sleep_ms + 15);
+        }
+        world.run_for(10_000);
+        world.publish_every("c", 3, 30);
+        world.finish();
+    });
+}
+
+#[test]
+fn s17_what_is_published_while_suspended_is_delivered_on_resume() {
+    on_every_row(|row| {
+        let mut world = world(row, 6);
+        let reader = world.reader("alice", &["c", "d"]);
+        for _ in 0..3 {
+            world.publish_every("c", 3, 30);
+            assert_eq!(world.chat(reader).suspend(), Ok(()));
+            world.run_for(20_000);
+            world.publish("c", 4);
+            world.publish("d", 1);
+            world.run_for(20_000);
+            assert_eq!(world.state(reader), State::Disconnected);
+            assert_eq!(world.chat(reader).resume(), Ok(()));
+            world.run_for(2_000);
+            assert_eq!(world.state(reader), State::ConnectedToFrontEnd);
+        }
+        assert_eq!(
+            world.readers[reader].count(|event| matches!(event, Event::Error { .. })),
+            0
+        );
+        world.finish();
+    });
+}
+
+#[test]
+fn s18_a_change_of_network_loses_nothing() {
+    on_every_row(|row| {
+        let mut world = world(row, 7);
+        let reader = world.reader("alice", &["c"]);
+        for _ in 0..3 {
+            world.publish_every("c", 3, 30);
+            assert_eq!(world.chat(reader).network_changed(), Ok(()));
+            world.publish_every("c", 3, 30);
+            world.run_for(2_000);
+            assert_eq!(world.state(reader), State::ConnectedToFrontEnd);
+        }
+        let is_change = |event: &Event| matches!(event, Event::Error { cause, .. } if cause.kind == CauseKind::NetworkChanged);
+        assert_eq!(world.readers[reader].count(is_change), 3);
+        world.finish();
+    });
+}
