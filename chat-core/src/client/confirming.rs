@@ -73,6 +73,22 @@ impl ChatClient {
         self.end_messages(|confirm, results| confirm.time_out(now, results));
     }
 
+    /// Reports the messages that a restored history does not have.
+    pub(super) fn check_histories(&mut self, now: Timestamp) {
+        let Some(confirm) = self
+            .confirm
+            .as_mut()
+            .filter(|confirm| confirm.waits_for_history())
+        else {
+            return;
+        };
+        let public = &self.model.public;
+        let has_arrived = |name: &str| public.get(name).is_some_and(Channel::has_history);
+        let mut results = Vec::new();
+        confirm.check_histories(now, has_arrived, &mut results);
+        self.push_results(results);
+    }
+
     /// Reports the messages whose result is lost with the connection.
     pub(super) fn lose_messages(&mut self) {
         let comes_back = self.restore.is_some();

@@ -150,6 +150,7 @@ impl ChatClient {
             self.run_timers(now);
             self.report_results(events_before);
         }
+        self.check_histories(now);
         if self.state == state && self.can_restore() {
             self.restore_state(now);
         }

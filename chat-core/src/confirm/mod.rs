@@ -21,8 +21,8 @@ mod fingerprint;
 use crate::codes::{operation, return_code};
 use crate::error::{RequestError, ServerError};
 use crate::event::{Event, MessageToken, Outcome};
-use crate::messages::Message;
-use crate::timers::Timer;
+use crate::messages::{Message, Origin};
+use crate::timers::{Timer, earlier};
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -36,6 +36,8 @@ pub(crate) use fingerprint::Fingerprint;
 const MAX_OPEN: usize = 1024;
 /// How long a message waits for its result. One time for all, so that the oldest is due first.
 const TIMEOUT_MS: u64 = 30_000;
+/// How long the parts of a restored history may follow each other.
+const HISTORY_MS: u64 = 2_000;
 
 /// The messages whose result is not known yet.
 #[derive(Debug)]
@@ -43,6 +45,10 @@ pub(crate) struct Confirmations {
     keys: HashKeys,
     /// In the order of sending.
     open: VecDeque<Open>,
+    /// How many of them were sent on an earlier connection.
+    lost: usize,
+    /// Runs while the rest of a history may follow.
+    histories: Timer,
     published: Answers,
     private: Answers,
 }
@@ -69,9 +75,15 @@ struct Open {
 
 impl Open {
     /// Whether a message of this user is the echo.
-    fn is_echoed_by(&self, message: &Message<'_>, content: Fingerprint) -> bool {
+    fn is_echoed_by(&self, message: &Message<'_>, origin: Origin, content: Fingerprint) -> bool {
+        // Without a position, a history has older messages that look the same.
+        let is_new = match origin {
+            Origin::Live => true,
+            Origin::History => self.lost || self.after > 0,
+            Origin::Older | Origin::Late => false,
+        };
         // The rules of ids do not apply to a message without one.
-        self.content == content && message.id.is_none_or(|id| id > self.after)
+        is_new && self.content == content && message.id.is_none_or(|id| id > self.after)
     }
 }
 
@@ -80,6 +92,8 @@ impl Confirmations {
         Self {
             keys,
             open: VecDeque::new(),
+            lost: 0,
+            histories: Timer::Off,
             published: Answers::default(),
             private: Answers::default(),
         }
@@ -171,12 +185,12 @@ impl Confirmations {
             Event::ChatMessages { channel, messages } => {
                 for message in messages.iter().filter(|message| message.is_from(me)) {
                     let to = |receiver: &Receiver| matches!(receiver, Receiver::Channel(name) if name == channel);
-                    self.on_echo(&message, to, results);
+                    self.on_echo(&message, messages.origin(), to, results);
                 }
             }
             Event::PrivateMessage { channel, message } if message.sender() == me => {
                 let to = |receiver: &Receiver| matches!(receiver, Receiver::User(user) if user == channel);
-                self.on_echo(&message.get(), to, results);
+                self.on_echo(&message.get(), Origin::Live, to, results);
             }
             // The echo may be among the missing messages.
             Event::Gap { channel, .. } => self.on_channel_lost(channel, results),
@@ -192,6 +206,7 @@ impl Confirmations {
     fn on_echo(
         &mut self,
         message: &Message<'_>,
+        origin: Origin,
         to: impl Fn(&Receiver) -> bool,
         results: &mut Vec<Event>,
     ) {
@@ -199,7 +214,7 @@ impl Confirmations {
         let index = self
             .open
             .iter()
-            .position(|open| to(&open.receiver) && open.is_echoed_by(message, content));
+            .position(|open| to(&open.receiver) && open.is_echoed_by(message, origin, content));
         if let Some(open) = index.and_then(|index| self.remove(index)) {
             results.push(Event::MessageSent {
                 token: open.token,
@@ -280,6 +295,32 @@ impl Confirmations {
         for open in &mut self.open {
             open.lost = true;
         }
+        self.lost = self.open.len();
+        self.histories = Timer::Off;
+    }
+
+    /// Whether messages wait for restored histories.
+    pub(crate) const fn waits_for_history(&self) -> bool {
+        self.lost > 0
+    }
+
+    /// Ends the lost messages of channels whose history has arrived without them. A server may send
+    /// a history in several parts, so it is given some time after the first one.
+    pub(crate) fn check_histories(
+        &mut self,
+        now: Timestamp,
+        has_arrived: impl Fn(&str) -> bool,
+        results: &mut Vec<Event>,
+    ) {
+        let is_over = |open: &Open| {
+            open.lost && matches!(&open.receiver, Receiver::Channel(name) if has_arrived(name))
+        };
+        if self.histories.is_due(now) {
+            self.end_where(results, is_over);
+            self.histories = Timer::Off;
+        } else if self.histories == Timer::Off && self.open.iter().any(is_over) {
+            self.histories = Timer::At(now.plus_millis(HISTORY_MS));
+        }
     }
 
     /// Ends everything: there will be no connection, or no channel.
@@ -307,7 +348,8 @@ impl Confirmations {
     }
 
     pub(crate) fn deadline(&self, now: Timestamp) -> Option<Timestamp> {
-        self.open.front()?.timer.deadline(now)
+        let oldest = self.open.front()?.timer.deadline(now);
+        earlier(oldest, self.histories.deadline(now))
     }
 
     /// Ends the messages that have waited too long.
@@ -325,9 +367,11 @@ impl Confirmations {
 
     fn remove(&mut self, index: usize) -> Option<Open> {
         let open = self.open.remove(index)?;
-        if self.open.is_empty() {
-            self.open = VecDeque::new();
+        if open.lost {
+            debug_assert!(self.lost > 0, "every lost message was counted");
+            self.lost -= 1;
         }
+        self.release();
         Some(open)
     }
 
@@ -338,15 +382,26 @@ impl Confirmations {
     }
 
     fn end_where(&mut self, results: &mut Vec<Event>, ends: impl Fn(&Open) -> bool) {
+        let mut lost = 0;
         self.open.retain(|open| {
             let ends = ends(open);
             if ends {
                 results.push(Event::MessageUnconfirmed { token: open.token });
             }
+            lost += usize::from(!ends && open.lost);
             !ends
         });
+        self.lost = lost;
+        self.release();
+    }
+
+    /// Returns what no message needs any more.
+    fn release(&mut self) {
         if self.open.is_empty() {
             self.open = VecDeque::new();
+        }
+        if self.lost == 0 {
+            self.histories = Timer::Off;
         }
     }
 }

@@ -75,6 +75,11 @@ impl Channel {
         self.continuity.position()
     }
 
+    /// Whether the channel is subscribed, and everything is delivered that the server had before.
+    pub(crate) fn has_history(&self) -> bool {
+        self.subscribed && self.continuity.is_settled()
+    }
+
     /// Notes that the application has asked for history in the request that made the channel.
     pub(super) fn expect_history(
         &mut self,

@@ -462,6 +462,40 @@ fn s14_a_restored_history_confirms_what_was_sent_before_the_loss() {
 }
 
 #[test]
+fn s14_a_restored_history_without_the_message_ends_it_after_2_s() {
+    each_with(restoring, |mut harness| {
+        in_lobby(&mut harness);
+        echo(&mut harness, "bob", "first", 1);
+        let token = publish(&mut harness, "lobby", "mine");
+        harness.close();
+        expect_results(&mut harness, &[]);
+        come_back(&mut harness);
+        // Only what the client knew: the channel is in the same life, and nothing is missing.
+        echo(&mut harness, "bob", "first", 1);
+        harness.advance_ms(1_999);
+        expect_results(&mut harness, &[]);
+        harness.advance_ms(1);
+        expect_results(&mut harness, &[Seen::MessageUnconfirmed(token)]);
+    });
+}
+
+#[test]
+fn s14_another_life_ends_the_messages_of_its_channel() {
+    each_with(restoring, |mut harness| {
+        in_lobby(&mut harness);
+        echo(&mut harness, "bob", "first", 1);
+        echo(&mut harness, "bob", "second", 2);
+        let token = publish(&mut harness, "lobby", "mine");
+        harness.close();
+        come_back(&mut harness);
+        let _events = harness.take_events();
+        echo(&mut harness, "alice", "mine", 1);
+        let seen: Vec<_> = harness.take_events().iter().map(Seen::from).collect();
+        assert!(seen.contains(&Seen::MessageUnconfirmed(token)), "{seen:?}");
+    });
+}
+
+#[test]
 fn s14_giving_up_ends_messages_that_wait_for_a_history() {
     each_with(
         |config| config.user_id("alice").restore(Restore::new().attempts(0)),
@@ -496,6 +530,8 @@ fn s14_a_queued_message_has_its_result_once_it_was_sent() {
             expect_results(&mut harness, &[]);
             harness.respond(0, 0, None, &[]);
             harness.pump();
+            // The history shows that it is still the same life.
+            echo(&mut harness, "bob", "first", 1);
             echo(&mut harness, "alice", "queued", 2);
             expect_results(&mut harness, &[Seen::MessageSent(token, 2)]);
         },

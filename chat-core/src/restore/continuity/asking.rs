@@ -1,12 +1,12 @@
 //! Questions of one channel: when the client asks the server for messages, and how long it waits.
 
 use super::{
-    Continuity, MAX_QUESTIONS, Question, QuestionKind, Questions, Recent, Step, Surroundings,
-    is_within,
+    Cached, Continuity, Fingerprint, MAX_QUESTIONS, Question, QuestionKind, Questions, Recent,
+    Step, Surroundings, is_within,
 };
 use crate::timers::Timer;
 use alloc::vec::Vec;
-use photon_proto::Timestamp;
+use photon_proto::{HashKeys, Timestamp};
 
 impl Continuity {
     /// Whether an answer may still arrive.
@@ -193,6 +193,31 @@ impl Continuity {
                 questions.cancel(serial);
             }
         }
+    }
+
+    /// Whether the channel is in the known life, and no message is waited for.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.known && self.proven && !self.holds() && self.question().is_none()
+    }
+
+    /// Takes the position of an earlier run of the program.
+    pub(crate) fn resume(&mut self, position: i32, recent: Recent) {
+        self.set_position(position);
+        self.recent = recent;
+    }
+
+    /// The last messages up to this position, as far as they are known.
+    pub(crate) fn recent(&self, keys: &HashKeys, cached: &impl Cached, position: i32) -> Recent {
+        let mut recent = Recent::default();
+        let first = position.saturating_sub(Recent::LENGTH).max(0);
+        for id in first.saturating_add(1)..=position {
+            let print = match cached.find(id) {
+                Some(message) => Fingerprint::of(keys, &message),
+                None => self.recent.get(id),
+            };
+            recent.note(id, print);
+        }
+        recent
     }
 
     /// Takes an id that the application passes as position: it has the messages up to it.
