@@ -2,8 +2,9 @@
 
 use crate::codes::{auth_type, operation};
 use crate::host::AllowedHosts;
-use crate::restore::Restore;
+use crate::restore::{Kept, Restore};
 use crate::secret::Secret;
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -56,6 +57,7 @@ pub struct ChatConfig {
     pub(crate) restore: Option<Restore>,
     pub(crate) repair: bool,
     pub(crate) confirm_messages: Option<bool>,
+    pub(crate) resume: Option<Box<Kept>>,
     pub(crate) log_level: LevelFilter,
 }
 
@@ -147,6 +149,7 @@ impl ChatConfig {
             restore: None,
             repair: true,
             confirm_messages: None,
+            resume: None,
             log_level: LevelFilter::Trace,
         }
     }
@@ -456,6 +459,20 @@ impl ChatConfig {
     #[must_use]
     pub fn confirm_messages(mut self, confirm: bool) -> Self {
         self.confirm_messages = Some(confirm);
+        self
+    }
+
+    /// Goes on where an earlier run of the program ended: with its channels and their positions, and
+    /// with [`ChatConfig::restore`] also with the wanted channels, friends and status, which are
+    /// restored after the first login.
+    ///
+    /// The state belongs to one app id, app version, region and user id. A connect call with another
+    /// one returns [`RequestError::KeptByOther`](crate::RequestError::KeptByOther): use
+    /// [`Kept::user_id`] and [`Kept::region`], or a client without the state. If the server assigns
+    /// the user id, configure the assigned one. Spec: chat.md 10.3.
+    #[must_use]
+    pub fn resume(mut self, kept: Kept) -> Self {
+        self.resume = Some(Box::new(kept));
         self
     }
 

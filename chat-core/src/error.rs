@@ -69,6 +69,14 @@ pub enum RequestError {
     /// `reconnect` was called, but the client has no front-end address and token of a login.
     #[error("there was no login that reconnect could reuse: call connect_to_name_server")]
     NothingToReconnectTo,
+    /// The state in [`ChatConfig::resume`](crate::ChatConfig::resume) belongs to another login.
+    #[error(
+        "the kept state belongs to another {0}: connect with that one, or make a client without the state"
+    )]
+    KeptByOther(
+        /// The part of the login that differs.
+        &'static str,
+    ),
     /// The call asks for encryption, but the connection has no key.
     #[error("the connection has no key: leave Encryption on, or send without `encrypt`")]
     EncryptionUnavailable,

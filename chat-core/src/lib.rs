@@ -306,7 +306,7 @@ pub use photon_proto::{
 };
 #[cfg(feature = "serde")]
 pub use photon_proto::{FromValueError, FromValueErrorKind, from_value, to_value};
-pub use restore::Restore;
+pub use restore::{Kept, Restore};
 pub use state::{
     CauseKind, DisconnectCause, DisconnectReason, KeyExchangeFailure, PeerErrorCode, Server, State,
     Step,

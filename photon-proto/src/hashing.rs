@@ -25,6 +25,19 @@ impl HashKeys {
         let [first, second] = halves.map(u64::from_le_bytes);
         Self(first, second)
     }
+
+    /// The key, to be stored with hashes that are compared later.
+    #[must_use]
+    pub fn to_bytes(self) -> [u8; 16] {
+        (u128::from(self.0) << 64 | u128::from(self.1)).to_be_bytes()
+    }
+
+    /// The key that [`HashKeys::to_bytes`] returned.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        let both = u128::from_be_bytes(bytes);
+        Self((both >> 64) as u64, both as u64)
+    }
 }
 
 impl fmt::Debug for HashKeys {

@@ -35,6 +35,8 @@ impl ChatClient {
     /// - [`RequestError::InvalidId`] for white space around one of them or around the user id, or a
     ///   control character in it;
     /// - [`RequestError::Address`] for an address that cannot be used;
+    /// - [`RequestError::KeptByOther`] if [`ChatConfig::resume`](crate::ChatConfig::resume) has the
+    ///   state of another login;
     /// - [`RequestError::QueueFull`] if too many events wait to be taken.
     pub fn connect_to_name_server(&mut self, options: ConnectOptions) -> Result<(), RequestError> {
         if !self.may_connect() {
@@ -54,7 +56,11 @@ impl ChatClient {
             check_region(region)?;
         }
         let addresses = self.name_server_addresses()?;
+        self.check_kept(options.region.as_deref())?;
         self.check_event_space()?;
+        if options.region.is_some() {
+            self.accept_kept();
+        }
         self.cancel_reconnect();
         self.login.begin(addresses, options.region);
         self.set_state(State::ConnectingToNameServer);
@@ -97,7 +103,10 @@ impl ChatClient {
             }
             State::ConnectedToNameServer => {
                 check_region(&region)?;
-                self.log_in_on_name_server(&region)
+                self.check_kept(Some(&region))?;
+                self.log_in_on_name_server(&region)?;
+                self.accept_kept();
+                Ok(())
             }
             // The link is connected and the keys are not exchanged yet. The documented API accepts
             // the call in this window, so the region waits for the keys. Spec: chat.md 2.7.
@@ -108,6 +117,8 @@ impl ChatClient {
                     }) =>
             {
                 check_region(&region)?;
+                self.check_kept(Some(&region))?;
+                self.accept_kept();
                 self.login.set_region(region);
                 Ok(())
             }

@@ -129,6 +129,11 @@ impl LoginFlow {
 
     // Region.
 
+    /// The region of the present or the last login.
+    pub(super) fn region(&self) -> Option<&str> {
+        self.token_region.as_deref().or(self.region.as_deref())
+    }
+
     /// Sets the region to log in for once the name server is connected.
     pub(super) fn set_region(&mut self, region: Text) {
         self.region = Some(region);

@@ -11,6 +11,7 @@ mod connect;
 mod connection;
 mod endings;
 mod front_end;
+mod keeping;
 mod login;
 mod login_flow;
 mod name_server;
@@ -121,8 +122,11 @@ impl ChatClient {
     #[must_use]
     pub fn new(config: ChatConfig, seed: [u8; 32]) -> Self {
         let mut random = Random::new(seed);
-        let keys = HashKeys::new(&mut random);
-        Self {
+        let own_keys = HashKeys::new(&mut random);
+        // The fingerprints of an earlier run compare with its keys only.
+        let kept = config.resume.as_ref();
+        let keys = kept.map_or(own_keys, |kept| HashKeys::from_bytes(kept.keys));
+        let mut client = Self {
             random,
             now: Timestamp::ZERO,
             sleep: Sleep::new(&config.peer),
@@ -152,7 +156,9 @@ impl ChatClient {
             stats: Stats::default(),
             accepted_messages: 0,
             config,
-        }
+        };
+        client.resume_kept();
+        client
     }
 
     // Settings.

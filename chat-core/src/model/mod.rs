@@ -9,7 +9,7 @@ mod presence;
 use crate::budget::MemoryBudget;
 use crate::config::ChatConfig;
 use crate::operation::pending::RequestedHistory;
-use crate::restore::continuity::{Questions, Repeats};
+use crate::restore::continuity::{Questions, Recent, Repeats};
 use cache::Caches;
 use keys::ChannelKey;
 use photon_proto::{HashKeys, Text, Timestamp, Value};
@@ -119,6 +119,33 @@ impl Model {
             channel.expect_history(now, &mut self.questions, history);
         }
         channel.key()
+    }
+
+    // State of an earlier run of the program.
+
+    /// Takes the login that the positions of an earlier run belong to.
+    pub(crate) fn resume(&mut self, identity: Identity) {
+        debug_assert!(self.identity.is_none(), "a client begins without a login");
+        self.identity = Some(identity);
+    }
+
+    /// Remembers a channel of an earlier run: its position, and the last messages before it.
+    pub(crate) fn resume_channel(&mut self, name: &Text, position: i32, recent: Recent) {
+        debug_assert!(
+            self.public.get(name).is_none(),
+            "a client begins without channels"
+        );
+        let channel = self.public.insert(name.clone(), true);
+        channel.continuity.resume(position, recent);
+    }
+
+    /// The last messages of a channel up to this position, as far as they are known.
+    pub(crate) fn recent(&self, name: &str, position: i32) -> Recent {
+        let channel = self.public.get(name);
+        channel.map_or_else(Recent::default, |channel| {
+            let keys = self.questions.keys();
+            channel.continuity.recent(keys, &channel.cache, position)
+        })
     }
 
     /// Forgets a channel that the user has left. What it held was handed out before.

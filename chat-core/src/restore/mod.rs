@@ -18,6 +18,7 @@
 
 pub(crate) mod continuity;
 mod deferred;
+mod kept;
 mod options;
 mod ordered;
 mod outbox;
@@ -34,11 +35,15 @@ use core::time::Duration;
 use photon_proto::{Random, Timestamp};
 use schedule::{Next, Schedule};
 
+pub use kept::Kept;
+pub(crate) use kept::{KeptChannel, KeptOptions};
 pub use options::Restore;
 pub(crate) use outbox::{QueuedMessage, QueuedTarget};
 pub(crate) use plan::{AfterLoss, Finished, Request, Subscription};
 pub(crate) use resubscription::{Reports, Resubscription, report_subscribe, report_unsubscribe};
 pub(crate) use wanted::WantedMessage;
+#[cfg(feature = "serde")]
+pub(crate) use wanted::WantedStatus;
 
 /// How long the client waits for credentials that it asked for. Spec: chat.md 10, R1.
 const CREDENTIALS_TIMEOUT_MS: u64 = 60_000;

@@ -126,6 +126,16 @@ pub(crate) enum WantedMessage {
 }
 
 impl WantedStatus {
+    #[cfg(feature = "serde")]
+    pub(crate) const fn new(status: UserStatus, message: WantedMessage) -> Self {
+        Self { status, message }
+    }
+
+    #[cfg(feature = "serde")]
+    pub(crate) const fn kept_message(&self) -> &WantedMessage {
+        &self.message
+    }
+
     pub(crate) fn message(&self) -> StatusMessage<'_> {
         match &self.message {
             WantedMessage::Set(value) => StatusMessage::SetValue(&**value),
@@ -161,6 +171,15 @@ impl Wanted {
             self.channels.insert(name, channel);
         }
         debug_assert!(!self.leaving.contains(name), "a wanted channel is not left");
+    }
+
+    /// Wants a channel that an earlier run of the program wanted. `is_new` is whether nothing is
+    /// known of its messages.
+    pub(crate) fn resume_channel(&mut self, name: &str, options: &SubscribeOptions, is_new: bool) {
+        self.want(name, options, 0);
+        if let Some(channel) = self.channels.get_mut(name) {
+            channel.is_new = is_new;
+        }
     }
 
     /// Wants to leave a channel. `sent_on` is the connection on which the unsubscribe was sent, 0

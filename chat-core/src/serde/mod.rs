@@ -74,13 +74,15 @@
 //!   form that the [module of photon-proto](photon_proto::serde) documents.
 //!
 //! Events cannot be deserialized: nothing makes events but a client. [`Value`], [`Text`] and the
-//! other parts of values can. [`AuthValues`], tokens and keys are never serialized.
+//! other parts of values can, and so can [`Kept`], in the form of a value.
+//! [`AuthValues`], tokens and keys are never serialized.
 //!
 //! [`AuthValues`]: crate::AuthValues
 //! [`Content::to`]: crate::Content::to
 //! [`CauseKind`]: crate::CauseKind
 //! [`Event`]: crate::Event
 //! [`Event::name`]: crate::Event::name
+//! [`Kept`]: crate::Kept
 //! [`RequestId`]: crate::RequestId
 //! [`Text`]: crate::Text
 //! [`Value`]: crate::Value
@@ -97,6 +99,7 @@ macro_rules! object {
 mod cause;
 mod content;
 mod event;
+mod kept;
 
 #[cfg(test)]
 mod tests;

@@ -5,6 +5,8 @@ use crate::event::{
 };
 use crate::link::LinkErrorKind;
 use crate::messages::{Content, OwnedContent, OwnedMessage};
+use crate::restore::continuity::{Fingerprint, Recent};
+use crate::restore::{Kept, KeptChannel, KeptOptions, WantedMessage, WantedStatus};
 use crate::state::{
     CauseKind, DisconnectCause, DisconnectReason, KeyExchangeFailure, PeerErrorCode, Server, State,
     Step,
@@ -18,7 +20,8 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use core::time::Duration;
 use photon_proto::{
-    DecodeError, DecodeErrorKind, FromValueErrorKind, Hashtable, Text, Value, to_value,
+    DecodeError, DecodeErrorKind, FromValueErrorKind, Hashtable, Limits, Protocol, Text, Value,
+    to_value,
 };
 use serde_json::{Value as Json, json};
 
@@ -388,4 +391,91 @@ fn a_content_is_read_into_a_type_of_the_application() {
         undecodable.to::<Move>().unwrap_err().kind,
         FromValueErrorKind::Undecodable(BROKEN)
     );
+}
+
+fn kept() -> Kept {
+    let mut recent = Recent::default();
+    for id in 5..=7 {
+        let print = Fingerprint {
+            sender: id as u32,
+            text: 0xFFFF_FFF0 + id as u32,
+        };
+        recent.note(id, print);
+    }
+    let channel = |name: &str, position, recent, wanted| KeptChannel {
+        name: name.into(),
+        position,
+        recent,
+        wanted,
+    };
+    let options = KeptOptions {
+        history: -1,
+        max_subscribers: 5,
+        publish_subscribers: true,
+        or_plain: true,
+        is_new: false,
+    };
+    Kept {
+        app_id: "app".into(),
+        app_version: "1.0".into(),
+        region: "eu".into(),
+        user_id: "me".into(),
+        keys: [9; 16],
+        channels: vec![
+            channel("lobby", 7, recent, Some(options)),
+            channel("team", 0, Recent::default(), None),
+        ],
+        friends: vec!["bob".into()],
+        status: Some(WantedStatus::new(
+            UserStatus::AWAY,
+            WantedMessage::Set(Box::new(Value::Int(1))),
+        )),
+    }
+}
+
+#[test]
+fn s20_kept_state_survives_being_stored() {
+    let kept = kept();
+    let json = serde_json::to_string(&kept).unwrap();
+    assert_eq!(serde_json::from_str::<Kept>(&json).unwrap(), kept);
+    // A format that is not human-readable.
+    let binary = to_value(&kept).unwrap();
+    assert_eq!(photon_proto::from_value::<Kept>(&binary), Ok(kept.clone()));
+    let shown = alloc::format!("{kept:?}");
+    assert!(!shown.contains("bob") && !shown.contains("me\""), "{shown}");
+}
+
+#[test]
+fn s20_kept_state_that_is_damaged_is_refused_or_read_and_never_panics() {
+    let json = serde_json::to_string(&kept()).unwrap();
+    for end in 0..json.len() {
+        let part = json.get(..end).unwrap_or_default();
+        assert!(serde_json::from_str::<Kept>(part).is_err());
+    }
+    for index in 0..json.len() {
+        for other in *b"09\"-[{" {
+            let mut bytes = json.clone().into_bytes();
+            bytes[index] = other;
+            let _ = serde_json::from_slice::<Kept>(&bytes);
+        }
+    }
+    let encoded = to_value(&kept()).unwrap();
+    let encoded =
+        photon_proto::codec::encode_value(Protocol::V18, &Limits::DEFAULT, &encoded).unwrap();
+    for index in 0..encoded.len() {
+        for bit in 0..8 {
+            let mut bytes = encoded.clone();
+            bytes[index] ^= 1 << bit;
+            let value = photon_proto::codec::decode_value(Protocol::V18, &Limits::DEFAULT, &bytes);
+            if let Ok(value) = value {
+                let _ = photon_proto::from_value::<Kept>(&value);
+            }
+        }
+    }
+    let Value::Hashtable(mut newer) = to_value(&kept()).unwrap() else {
+        unreachable!()
+    };
+    newer.0[0].1 = Value::Int(2);
+    let error = photon_proto::from_value::<Kept>(&Value::Hashtable(newer)).unwrap_err();
+    assert!(error.to_string().contains("another version"), "{error}");
 }

@@ -16,6 +16,7 @@ mod endings;
 mod errors;
 mod harness;
 mod held_input;
+mod kept;
 mod login;
 mod memory;
 mod messages;
