@@ -47,7 +47,7 @@ fn firm(text: &str) -> Option<&str> {
 }
 
 /// The text of a message. Other values have none: their types depend on the serialization protocol.
-fn firm_text<'m>(message: &Message<'m>) -> Option<&'m str> {
+pub(super) fn firm_text<'m>(message: &Message<'m>) -> Option<&'m str> {
     match message.content {
         Content::Text(text) => firm(text),
         Content::Value(_) | Content::Undecodable { .. } => None,

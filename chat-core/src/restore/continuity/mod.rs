@@ -299,8 +299,24 @@ impl Continuity {
             if first == self.position + 1 && !self.knows_recent(cached) {
                 self.proven = true;
             }
-            ends_below
+            // A part of a history that the server sends in several events proves nothing, for a young
+            // life may begin with the same words; the part with the position decides.
+            ends_below && !(self.compares_any(event, first, last, cached) && is_same(self))
         }
+    }
+
+    /// Whether an event contains one of the last messages, with a text that can be compared.
+    fn compares_any(&self, event: &Messages, first: i32, last: i32, cached: &impl Cached) -> bool {
+        let from = first.max(self.position - Recent::LENGTH + 1);
+        (from..=last.min(self.position)).any(|id| {
+            let index = usize::try_from(id - first).unwrap_or(usize::MAX);
+            let firm = |message: &Message<'_>| fingerprint::firm_text(message).is_some();
+            let known = match cached.find(id) {
+                Some(known) => firm(&known),
+                None => self.recent.get(id).text != Fingerprint::ANY.text,
+            };
+            known && event.get(index).is_some_and(|message| firm(&message))
+        })
     }
 
     /// Compares the messages of an event with those that were delivered before.
