@@ -1,7 +1,9 @@
 //! What a reader was told about one channel, and the judgement of it. Spec: SURVIVE 3.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Display, Formatter};
+
+use chat_core::Origin;
 
 use crate::truth::{Key, Truth};
 
@@ -12,7 +14,7 @@ pub(crate) enum Seen {
         at_ms: u64,
         id: Option<i32>,
         text: String,
-        late: bool,
+        origin: Origin,
     },
     Gap {
         at_ms: u64,
@@ -84,6 +86,7 @@ pub(crate) fn judge(truth: &Truth, seen: &[Seen], rules: Rules) -> Vec<Violation
         previous: None,
         gap: None,
         login_ms: 0,
+        first_of_life: BTreeMap::new(),
         rules,
     };
     for one in seen {
@@ -115,6 +118,8 @@ struct Judge<'a> {
     /// A gap since then.
     gap: Option<Seen>,
     login_ms: u64,
+    /// The first message of each life that was neither late nor older.
+    first_of_life: BTreeMap<u32, i32>,
     rules: Rules,
 }
 
@@ -139,18 +144,21 @@ impl Judge<'_> {
                 }
             }
             Seen::Message {
-                at_ms, text, late, ..
+                at_ms,
+                text,
+                origin,
+                ..
             } => match self.truth.find(text) {
                 None => self.broken(Kind::Unknown, format!("{text:?} at {at_ms}")),
                 Some(published) => {
                     let (key, published_ms) = (published.key, published.at_ms);
-                    self.message(key, published_ms, *at_ms, *late);
+                    self.message(key, published_ms, *at_ms, *origin);
                 }
             },
         }
     }
 
-    fn message(&mut self, key: Key, published_ms: u64, at_ms: u64, late: bool) {
+    fn message(&mut self, key: Key, published_ms: u64, at_ms: u64, origin: Origin) {
         if !self.delivered.insert(key) {
             return self.broken(Kind::Twice, format!("{key:?} at {at_ms}"));
         }
@@ -162,7 +170,18 @@ impl Judge<'_> {
                 format!("{key:?} {waited} ms of {most} at {at_ms}"),
             );
         }
-        if late {
+        if origin == Origin::Older {
+            // Earlier history than the first message of this life, in whatever order it comes.
+            let first = self.first_of_life.get(&key.life);
+            if first.is_none_or(|first| key.id >= *first) {
+                self.broken(
+                    Kind::OutOfOrder,
+                    format!("{key:?} is not older, at {at_ms}"),
+                );
+            }
+            return;
+        }
+        if origin == Origin::Late {
             let mut gaps = self.gaps.iter();
             let known =
                 |gap: &(u32, i32, i32)| gap.0 == key.life && gap.1 <= key.id && key.id <= gap.2;
@@ -171,6 +190,7 @@ impl Judge<'_> {
             }
             return;
         }
+        self.first_of_life.entry(key.life).or_insert(key.id);
         let gap = self.gap.take();
         let Some(previous) = self.previous.replace(key) else {
             return;
@@ -185,10 +205,6 @@ impl Judge<'_> {
         if key.life > previous.life {
             return self.another_life(previous, key, gap, at_ms);
         }
-        let between = |one: &&crate::truth::Published| {
-            one.key.life == key.life && one.key.id > previous.id && one.key.id < key.id
-        };
-        let step = self.truth.all.iter().filter(between).count();
         let hole = key.id - previous.id - 1;
         match gap {
             None if hole > 0 => {
@@ -226,7 +242,6 @@ impl Judge<'_> {
                 }
                 self.gaps.push((key.life, previous.id + 1, key.id - 1));
                 self.check_avoidable(previous, key, at_ms);
-                let _ = step;
             }
             _ => {}
         }

@@ -15,8 +15,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chat_core::{
-    ChatConfig, ConnectOptions, Event, MessageToken, Origin, PublishOptions, RequestId, Restore,
-    State, SubscribeOptions,
+    ChatConfig, ConnectOptions, Event, MessageToken, PublishOptions, RequestId, Restore, State,
+    SubscribeOptions,
 };
 use dev_server::ServerConfig;
 use dev_server::sim::StreamSettings;
@@ -82,6 +82,8 @@ pub(crate) struct World {
     /// The longest time that a message may wait; `None` in scenarios with stalls.
     pub(crate) max_wait_ms: Option<u64>,
     count: u32,
+    /// Whether clients publish: only then does the server hold messages that the runner did not make.
+    clients_publish: bool,
     log: Vec<String>,
 }
 
@@ -113,6 +115,7 @@ impl World {
             truths: BTreeMap::new(),
             max_wait_ms: Some(MAX_WAIT_MS),
             count: 0,
+            clients_publish: false,
             log: Vec::new(),
         }
     }
@@ -250,6 +253,7 @@ impl World {
     /// Lets an application publish, if its client takes the message. Returns its token.
     pub(crate) fn send(&mut self, reader: usize, channel: &str) -> Option<MessageToken> {
         self.count += 1;
+        self.clients_publish = true;
         let text = format!("{channel} {} of {reader}", self.count);
         let options = PublishOptions::new();
         let sent = self
@@ -360,6 +364,9 @@ impl World {
 
     /// Takes note of messages that clients published.
     fn look(&mut self) {
+        if !self.clients_publish {
+            return;
+        }
         let now = self.now();
         for (channel, truth) in &mut self.truths {
             let server = &self.simulation.server;
@@ -521,7 +528,7 @@ impl Reader {
                 }
             }
             Event::ChatMessages { channel, messages } => {
-                let late = messages.origin() == Origin::Late;
+                let origin = messages.origin();
                 let seen = self.seen.entry(channel.to_string()).or_default();
                 for message in messages.iter() {
                     let text = message.content.as_str();
@@ -529,7 +536,7 @@ impl Reader {
                         at_ms,
                         id: message.id,
                         text: text.unwrap_or("not a text").to_owned(),
-                        late,
+                        origin,
                     });
                 }
             }
