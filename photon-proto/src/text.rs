@@ -68,6 +68,21 @@ impl Text {
         }
     }
 
+    /// The bytes of the text. Unlike those of [`Text::as_str`] they need no check of character
+    /// boundaries, so comparing texts uses them.
+    #[must_use]
+    #[inline]
+    pub fn as_bytes(&self) -> &[u8] {
+        match &self.0 {
+            Repr::Static(text) => text.as_bytes(),
+            Repr::Shared { all, start, end } => {
+                let bytes = all.as_bytes().get(*start as usize..*end as usize);
+                debug_assert!(bytes.is_some(), "`slice` checked the range");
+                bytes.unwrap_or_default()
+            }
+        }
+    }
+
     /// Copies a text that somebody else chose into an error. Of one with more than 1,024 bytes it
     /// copies the beginning and marks it with `…` at the end, so that it has at most 1,024 bytes and
     /// whole characters: people read it, in logs and dialogs, and a peer must not decide how much
@@ -183,7 +198,7 @@ impl From<Text> for String {
 
 impl PartialEq for Text {
     fn eq(&self, other: &Self) -> bool {
-        self.as_str() == other.as_str()
+        self.as_bytes() == other.as_bytes()
     }
 }
 
@@ -216,7 +231,8 @@ impl PartialOrd for Text {
 
 impl Ord for Text {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.as_str().cmp(other.as_str())
+        // The order of UTF-8 is that of its bytes.
+        self.as_bytes().cmp(other.as_bytes())
     }
 }
 

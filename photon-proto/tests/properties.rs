@@ -765,3 +765,81 @@ mod serde {
         }
     }
 }
+
+/// A key that is likely to occur twice, and to begin like another.
+fn similar_key() -> BoxedStrategy<Value> {
+    let text = || "(12345678){0,2}[ab]{0,2}";
+    prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::Bool),
+        (0..4_u8).prop_map(Value::Byte),
+        (-2..2_i16).prop_map(Value::Short),
+        (-2..2).prop_map(Value::Int),
+        (-2..2_i64).prop_map(|number| Value::Long(number << 50)),
+        (0..3_u8).prop_map(|number| Value::Float(f32::from(number))),
+        (0..3_u8).prop_map(|number| Value::Double(f64::from(number))),
+        text().prop_map(Value::from),
+        text().prop_map(|bytes| Value::Bytes(bytes.into_bytes().into())),
+        (0..2_u8, text()).prop_map(|(code, data)| Value::Custom(Custom {
+            code,
+            data: data.into_bytes().into()
+        })),
+    ]
+    .boxed()
+}
+
+/// The bytes of a map with these keys, which no encoder writes if a key occurs twice. The values
+/// are the positions.
+fn map_with(protocol: Protocol, keys: &[Value], head: &[u8]) -> Vec<u8> {
+    let count = u8::try_from(keys.len()).expect("few keys");
+    let mut bytes = head.to_vec();
+    match protocol {
+        Protocol::V16 => bytes.extend([0, count]),
+        _ => bytes.push(count),
+    }
+    for (key, position) in keys.iter().zip(0..) {
+        for value in [key, &Value::Int(position)] {
+            bytes.extend(codec::encode_value(protocol, &LIMITS, value).expect("a scalar"));
+        }
+    }
+    bytes
+}
+
+proptest! {
+    #[test]
+    fn sound07_a_key_that_occurs_twice_keeps_its_last_value_or_is_an_error(
+        keys in vec(similar_key(), 0..100)
+    ) {
+        let mut expected: Vec<(Value, Value)> = Vec::new();
+        let mut repeats = false;
+        for (key, position) in keys.iter().zip(0..).filter(|(key, _)| **key != Value::Null) {
+            match expected.iter_mut().find(|(known, _)| known == key) {
+                Some((_, value)) => (repeats, *value) = (true, Value::Int(position)),
+                None => expected.push((key.clone(), Value::Int(position))),
+            }
+        }
+        for protocol in PROTOCOLS {
+            let (hashtable, dictionary): (&[u8], &[u8]) = match protocol {
+                Protocol::V16 => (b"h", b"D\0\0"),
+                _ => (&[21], &[20, 0, 0]),
+            };
+            let table = map_with(protocol, &keys, hashtable);
+            prop_assert_eq!(
+                codec::decode_value(protocol, &LIMITS, &table),
+                Ok(Value::Hashtable(Hashtable(expected.clone())))
+            );
+            let map = codec::decode_value(protocol, &LIMITS, &map_with(protocol, &keys, dictionary));
+            match map {
+                Ok(Value::Dictionary(map)) => {
+                    prop_assert!(!repeats);
+                    prop_assert_eq!(&map.pairs, &expected);
+                }
+                Err(error) => {
+                    prop_assert!(repeats);
+                    prop_assert_eq!(error.kind, photon_proto::DecodeErrorKind::DuplicateKey);
+                }
+                other => prop_assert!(false, "{:?}", other),
+            }
+        }
+    }
+}

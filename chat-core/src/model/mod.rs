@@ -10,6 +10,7 @@ use crate::budget::MemoryBudget;
 use crate::config::ChatConfig;
 use crate::operation::pending::RequestedHistory;
 use crate::restore::continuity::{Questions, Recent, Repeats};
+use alloc::vec::Vec;
 use cache::Caches;
 use keys::ChannelKey;
 use photon_proto::{HashKeys, Text, Timestamp, Value};
@@ -223,18 +224,16 @@ impl Model {
         };
         let (presence, budget) = (&mut channel.presence, &mut self.presence_budget);
         let mut complete = presence.set_properties(budget, properties);
-        for user in subscribers {
-            complete &= presence.add_subscriber(budget, user);
-        }
+        complete &= presence.add_subscribers(budget, subscribers);
         // The server's list does not hold the user that it is sent to.
         if presence.publishes_subscribers && !own_id.is_empty() {
             complete &= presence.add_subscriber(budget, own_id);
         }
-        for (user, properties) in user_properties {
-            if let (Value::String(user), properties) = (user, map_pairs(properties)) {
-                complete &= presence.set_user_properties(budget, user, properties);
-            }
-        }
+        let users: Vec<_> = user_properties
+            .iter()
+            .filter_map(|(user, properties)| Some((user.as_str()?, map_pairs(properties))))
+            .collect();
+        complete &= presence.set_properties_of_users(budget, &users);
         complete
     }
 

@@ -4,6 +4,8 @@ use crate::budget::MemoryBudget;
 use crate::codes::property;
 use alloc::collections::btree_map::Entry;
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+use photon_proto::value::text_order;
 use photon_proto::{Text, Value};
 
 /// The charge for an entry in addition to its content: its share of a map's nodes.
@@ -82,20 +84,43 @@ impl Presence {
         user: &str,
         changes: &[(Value, Value)],
     ) -> bool {
-        if !self.users.contains_key(user) {
-            if !budget.try_charge(MAP_BYTES + user_bytes(user)) {
-                return false;
+        if let Some(properties) = self.users.get_mut(user) {
+            let complete = set_all(properties, budget, changes);
+            if properties.is_empty() {
+                self.forget_user_properties(budget, user);
             }
-            self.users.insert(user.into(), Properties::new());
+            return complete;
         }
-        let Some(properties) = self.users.get_mut(user) else {
-            debug_assert!(false, "the user was inserted above");
-            return false;
-        };
-        let complete = set_all(properties, budget, changes);
-        if properties.is_empty() {
-            self.forget_user_properties(budget, user);
+        let (properties, complete) = new_user(budget, user, changes);
+        if let Some(properties) = properties {
+            self.users.insert(user.into(), properties);
         }
+        complete
+    }
+
+    /// Changes the properties of many users. Returns false if there was not enough memory for all of
+    /// them.
+    pub(super) fn set_properties_of_users(
+        &mut self,
+        budget: &mut MemoryBudget,
+        users: &[(&str, &[(Value, Value)])],
+    ) -> bool {
+        let mut complete = true;
+        if !self.users.is_empty() {
+            for (user, changes) in users {
+                complete &= self.set_user_properties(budget, user, changes);
+            }
+            return complete;
+        }
+        // As in `set_all`. The users are distinct, because they are the keys of a map.
+        let names: Vec<&str> = users.iter().map(|(user, _)| *user).collect();
+        let kept = text_order(&names).into_iter().filter_map(|index| {
+            let (user, changes) = users.get(index)?;
+            let (properties, all) = new_user(budget, user, changes);
+            complete &= all;
+            Some((Text::from(*user), properties?))
+        });
+        self.users = kept.collect();
         complete
     }
 
@@ -106,16 +131,43 @@ impl Presence {
         }
     }
 
+    /// Adds the subscribers of a list. Returns false if there was not enough memory for all.
+    pub(super) fn add_subscribers(&mut self, budget: &mut MemoryBudget, users: &[&str]) -> bool {
+        if users.len() < MIN_SORTED_CHANGES || users.len() < self.subscribers.len() / 16 {
+            return users.iter().fold(true, |complete, user| {
+                self.add_subscriber(budget, user) && complete
+            });
+        }
+        // As in `set_all`: a set that is filled in order is built without a search for each name.
+        let mut complete = true;
+        let mut known = self.subscribers.iter().peekable();
+        let mut last = None;
+        let kept = text_order(users).into_iter().filter_map(|index| {
+            let user = *users.get(index)?;
+            while known.next_if(|known| ***known < *user).is_some() {}
+            if last.replace(user) == Some(user) || known.peek().is_some_and(|known| **known == user)
+            {
+                return None;
+            }
+            let fits = budget.try_charge(user_bytes(user));
+            complete &= fits;
+            fits.then(|| Text::from(user))
+        });
+        let mut kept: BTreeSet<Text> = kept.collect();
+        self.subscribers.append(&mut kept);
+        complete
+    }
+
     /// Adds a subscriber. Returns false if there was not enough memory.
     pub(super) fn add_subscriber(&mut self, budget: &mut MemoryBudget, user: &str) -> bool {
-        if self.subscribers.contains(user) {
-            return true;
+        if !budget.try_charge(user_bytes(user)) {
+            return self.subscribers.contains(user);
         }
-        let fits = budget.try_charge(user_bytes(user));
-        if fits {
-            self.subscribers.insert(user.into());
+        // One search instead of two: nearly all users that a server announces are new.
+        if !self.subscribers.insert(user.into()) {
+            budget.release(user_bytes(user));
         }
-        fits
+        true
     }
 
     /// Removes a subscriber and its properties. Returns whether it was one.
@@ -127,6 +179,29 @@ impl Presence {
         }
         known
     }
+}
+
+/// Charges for a user and sets its properties. Returns none for a user without properties, and false
+/// if there was not enough memory for all of them.
+fn new_user(
+    budget: &mut MemoryBudget,
+    user: &str,
+    changes: &[(Value, Value)],
+) -> (Option<Properties>, bool) {
+    if changes.is_empty() {
+        return (None, true);
+    }
+    let bytes = MAP_BYTES + user_bytes(user);
+    if !budget.try_charge(bytes) {
+        return (None, false);
+    }
+    let mut properties = Properties::new();
+    let complete = set_all(&mut properties, budget, changes);
+    if properties.is_empty() {
+        budget.release(bytes);
+        return (None, complete);
+    }
+    (Some(properties), complete)
 }
 
 /// Sets properties; null removes one. Returns false if there was not enough memory for all.
@@ -215,7 +290,10 @@ fn well_known(key: &Value) -> Option<u8> {
 #[cfg(test)]
 mod tests {
     use super::{MemoryBudget, Presence};
+    use alloc::format;
+    use alloc::string::String;
     use alloc::vec;
+    use alloc::vec::Vec;
     use photon_proto::Value;
 
     #[test]
@@ -239,6 +317,64 @@ mod tests {
         assert_eq!(presence.properties.len(), 2);
         presence.clear(&mut budget);
         assert_eq!(budget.used_bytes(), 0);
+    }
+
+    #[test]
+    fn sound07_a_list_of_subscribers_is_added_as_one_by_one() {
+        let users: Vec<String> = (0..400_u32)
+            .map(|number| format!("user{}", number.wrapping_mul(2_654_435_761) % 300))
+            .collect();
+        let users: Vec<&str> = users.iter().map(String::as_str).collect();
+        for cap in [5_000, 1_000_000] {
+            let (mut list, mut list_budget) = (Presence::default(), MemoryBudget::new(cap));
+            let (mut single, mut single_budget) = (Presence::default(), MemoryBudget::new(cap));
+            for part in [&users[..100], &users[50..53], &users[20..], &users[..]] {
+                let complete = list.add_subscribers(&mut list_budget, part);
+                let mut all = true;
+                for user in part {
+                    all &= single.add_subscriber(&mut single_budget, user);
+                }
+                assert_eq!(complete, all);
+                assert_eq!(list.subscribers.len(), single.subscribers.len());
+                assert_eq!(complete, list.subscribers == single.subscribers && all);
+            }
+            list.clear(&mut list_budget);
+            assert_eq!(list_budget.used_bytes(), 0);
+        }
+    }
+
+    #[test]
+    fn sound07_the_properties_of_many_users_are_set_as_one_by_one() {
+        let changes = [
+            vec![],
+            vec![(Value::Byte(1), Value::Null)],
+            vec![(Value::Byte(1), Value::Int(7))],
+        ];
+        let names: Vec<String> = (0..60)
+            .map(|number| format!("{}", number * 7 % 60))
+            .collect();
+        let users: Vec<(&str, &[(Value, Value)])> = names
+            .iter()
+            .zip(changes.iter().cycle())
+            .map(|(name, changes)| (name.as_str(), changes.as_slice()))
+            .collect();
+        let (mut many, mut many_budget) = (Presence::default(), MemoryBudget::new(1_000_000));
+        let (mut single, mut single_budget) = (Presence::default(), MemoryBudget::new(1_000_000));
+        for _ in 0..2 {
+            assert!(many.set_properties_of_users(&mut many_budget, &users));
+            for (user, changes) in &users {
+                assert!(single.set_user_properties(&mut single_budget, user, changes));
+            }
+            assert_eq!(many.users, single.users);
+            assert_eq!(many.users.len(), 20);
+            assert_eq!(many_budget.used_bytes(), single_budget.used_bytes());
+        }
+        many.clear(&mut many_budget);
+        assert_eq!(many_budget.used_bytes(), 0);
+        let mut small = MemoryBudget::new(2 * 1_600);
+        assert!(!many.set_properties_of_users(&mut small, &users));
+        many.clear(&mut small);
+        assert_eq!(small.used_bytes(), 0);
     }
 
     #[test]

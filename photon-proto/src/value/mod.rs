@@ -7,6 +7,7 @@ mod order;
 
 pub use convert::MapKey;
 pub(crate) use key_order::KeyOrder;
+pub use key_order::text_order;
 
 use crate::text::Text;
 use alloc::boxed::Box;
