@@ -72,7 +72,9 @@ mod time;
 pub mod udp;
 pub mod value;
 
-pub use codec::{Element, Encode, Params, Protocol, RawValue, ValueRef, ValueWriter, Written};
+pub use codec::{
+    Decoded, Element, Encode, Params, Protocol, RawValue, ValueRef, ValueWriter, Written,
+};
 pub use error::{DecodeError, DecodeErrorKind, EncodeError, EncodeErrorKind};
 pub use hashing::HashKeys;
 pub use limits::Limits;

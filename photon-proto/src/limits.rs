@@ -126,6 +126,11 @@ impl Budget {
         }
     }
 
+    /// The memory that was charged since.
+    pub(crate) const fn memory_since(&self, spent: Spent) -> usize {
+        spent.memory.saturating_sub(self.memory)
+    }
+
     /// Takes back what was spent since, for a value that is not kept.
     pub(crate) const fn refund(&mut self, spent: Spent) {
         let values = spent.values.saturating_sub(self.values);
@@ -153,6 +158,7 @@ impl Budget {
     }
 
     /// Charges `count` values.
+    #[inline]
     pub(crate) fn values(
         &mut self,
         count: usize,
@@ -171,6 +177,7 @@ impl Budget {
     }
 
     /// Charges `count` elements of `size` bytes each, before their memory is reserved.
+    #[inline]
     pub(crate) fn memory(
         &mut self,
         count: usize,

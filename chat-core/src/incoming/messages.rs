@@ -11,15 +11,48 @@ use photon_proto::{DecodeError, Params, Text};
 impl Incoming<'_> {
     /// Event 0. Spec: chat.md 4.1.
     pub(super) fn chat_messages(&mut self, params: &mut Params<'_>) -> Result<(), DecodeError> {
-        let (mut channel, mut last_id) = (None, None);
+        // The channel is looked up as soon as its name is read, and the lists for an unknown one are
+        // skipped, so that such events are cheap. Servers send the name first.
+        let mut channel = None;
+        let mut skipped = None;
+        let mut is_second_pass = false;
+        let mut last_id = None;
         let (mut senders, mut contents) = (false, false);
         let mut bad = None;
-        // The limit on memory holds for the whole message, however many values are in it.
-        let mut limits = self.config.peer.limits.clone();
         self.builder.clear();
-        while let Some(key) = params.next_key()? {
+        let mut next = params.next_key()?;
+        loop {
+            let Some(key) = next else {
+                match (skipped.take(), channel) {
+                    // A channel whose name comes behind the lists.
+                    (Some((first, at_first)), Some((_, Some(_)))) => {
+                        debug_assert!(!is_second_pass, "nothing is skipped twice");
+                        *params = at_first;
+                        next = Some(first);
+                        is_second_pass = true;
+                        continue;
+                    }
+                    _ => break,
+                }
+            };
+            let is_known = matches!(channel, Some((_, Some(_))));
             match key {
-                parameter::CHANNEL => channel = Some(params.str("channel (p1)")?),
+                // Of several names the last one counts, which the first pass has found.
+                parameter::CHANNEL if !is_second_pass => {
+                    let name = params.str("channel (p1)")?;
+                    let key = self.model.public.get(name).map(Channel::key);
+                    // A server may send messages before it confirms the subscription.
+                    let is_requested = || self.pending.subscribe.is_waiting_for(name);
+                    let is_expected = key.is_some() || is_requested();
+                    channel = Some((name, is_expected.then_some(key)));
+                }
+                parameter::SENDERS | parameter::MESSAGES if !is_known => {
+                    senders |= key == parameter::SENDERS;
+                    contents |= key == parameter::MESSAGES;
+                    if skipped.is_none() {
+                        skipped = Some((key, params.clone()));
+                    }
+                }
                 parameter::SENDERS => {
                     senders = true;
                     self.builder.begin_senders();
@@ -28,9 +61,9 @@ impl Incoming<'_> {
                 parameter::MESSAGES => {
                     contents = true;
                     self.builder.begin_contents();
-                    params.elements("messages (p2)", |content| {
+                    params.decoded_elements("messages (p2)", |content| {
                         // The closure cannot stop the iteration, so the error waits.
-                        if let Err(error) = self.builder.content(content, &mut limits) {
+                        if let Err(error) = self.builder.content(content) {
                             bad = Some(error);
                         }
                     })?;
@@ -38,26 +71,22 @@ impl Incoming<'_> {
                 parameter::MESSAGE_ID => last_id = params.int_in_range("message id (p8)")?,
                 _ => {}
             }
+            next = params.next_key()?;
         }
         if let Some(error) = bad {
             return Err(error);
         }
-        let Some(name) = channel.filter(|_| senders && contents) else {
+        let Some((name, channel)) = channel.filter(|_| senders && contents) else {
             return Err(missing("channel, senders or messages (p1, p4, p2)"));
         };
-        // The channel is looked up before texts are checked and copied, so that events of unknown
-        // channels are cheap.
-        let key = self.model.public.get(name).map(Channel::key);
-        // A server may send messages before it confirms the subscription.
-        let is_requested = || self.pending.subscribe.is_waiting_for(name);
-        if key.is_none() && !is_requested() {
+        let Some(key) = channel else {
             self.stats.unknown_channel_events += 1;
             self.config.log(
                 log::Level::Warn,
                 format_args!("messages for an unknown channel were dropped"),
             );
             return Ok(());
-        }
+        };
         if let Some(damage) = params.damage() {
             last_id = last_id.or_else(|| params.int_behind_damage(parameter::MESSAGE_ID));
             // With an id, the position advances even over nothing but undecodable messages.
@@ -78,18 +107,22 @@ impl Incoming<'_> {
 
     /// Event 2. Spec: chat.md 4.2.
     pub(super) fn private_message(&mut self, params: &mut Params<'_>) -> Result<(), DecodeError> {
-        let (mut sender, mut target, mut last_id, mut content) = (None, None, None, None);
+        let (mut sender, mut target, mut last_id, mut content) = (None, None, None, false);
         self.builder.clear();
         while let Some(key) = params.next_key()? {
             match key {
                 parameter::SENDER => sender = Some(params.text_lossy("sender (p5)")?),
                 parameter::USER_ID => target = Some(params.text_lossy("target (p225)")?),
                 parameter::MESSAGE_ID => last_id = params.int_in_range("message id (p8)")?,
-                parameter::MESSAGE => content = Some(params.element()?),
+                parameter::MESSAGE => {
+                    content = true;
+                    self.builder.begin_contents();
+                    self.builder.content(params.decoded()?)?;
+                }
                 _ => {}
             }
         }
-        let (Some(sender), Some(content)) = (sender, content) else {
+        let Some(sender) = sender.filter(|_| content) else {
             return Err(missing("sender or message (p5, p3)"));
         };
         // The channel of a private message is named after the other user: the target of a message
@@ -106,8 +139,6 @@ impl Incoming<'_> {
             }
         }
         self.builder.sender_text(sender.as_bytes());
-        self.builder
-            .content(content, &mut self.config.peer.limits.clone())?;
         let messages = self.builder.finish(last_id)?;
         self.stats.undecodable_elements += u64::from(self.builder.undecodable());
         let (events, stats) = (&mut *self.events, &mut *self.stats);

@@ -3,7 +3,7 @@
 use super::{Block, ContentSpan, Entries, Entry, Messages, Other, Span, Undecodable};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use photon_proto::{DecodeError, DecodeErrorKind, Element, Limits, Value, ValueRef};
+use photon_proto::{DecodeError, DecodeErrorKind, Decoded, Element, ValueRef};
 
 /// Stands for a sender that is no text, and for bytes of one that are not UTF-8.
 const UNKNOWN: &str = "\u{FFFD}";
@@ -27,6 +27,8 @@ pub(crate) struct MessagesBuilder {
     undecodable: u32,
     /// The memory of the contents that cannot be decoded.
     mark_bytes: usize,
+    /// The memory of the other contents that are not text.
+    other_bytes: usize,
 }
 
 impl MessagesBuilder {
@@ -85,6 +87,7 @@ impl MessagesBuilder {
     pub(crate) fn begin_contents(&mut self) {
         self.contents.clear();
         self.others.clear();
+        self.other_bytes = 0;
     }
 
     /// Adds a sender. One that is no text becomes U+FFFD.
@@ -108,48 +111,23 @@ impl MessagesBuilder {
         self.senders.push(span);
     }
 
-    /// Adds a content, and charges the memory of a value to the limit, which holds for the whole
-    /// message, however many values are in it.
+    /// Adds a content.
     ///
     /// # Errors
     /// `TooMuchMemory` if no memory is left even to mark what cannot be decoded.
     #[inline]
-    pub(crate) fn content(
-        &mut self,
-        content: Element<'_>,
-        limits: &mut Limits,
-    ) -> Result<(), DecodeError> {
+    pub(crate) fn content(&mut self, content: Decoded<'_>) -> Result<(), DecodeError> {
         match content {
-            Element::Text(bytes) => {
-                self.text(bytes);
-                Ok(())
+            Decoded::Text(bytes) => self.text(bytes),
+            Decoded::Value { value, bytes } => {
+                self.other_bytes += bytes;
+                self.other(Ok(value));
             }
-            Element::Other(value) => self.value(value, limits),
+            Decoded::Undecodable { raw, error } => {
+                self.mark(|max_bytes| Undecodable::value(error, raw, max_bytes))?;
+            }
         }
-    }
-
-    /// Adds a content that is not text. Apart from [`MessagesBuilder::content`], so that texts take
-    /// a short path.
-    #[inline(never)]
-    fn value(&mut self, value: ValueRef<'_>, limits: &mut Limits) -> Result<(), DecodeError> {
-        let error = match value.to_value(limits) {
-            Ok(_) if matches!(value, ValueRef::Undecodable(_)) => {
-                // Alone it would be within the limits, but the message has used them up.
-                DecodeError::new(DecodeErrorKind::TooManyValues, 0, MESSAGES)
-            }
-            Ok(decoded) => {
-                // An estimate: it may exceed what decoding counted.
-                let bytes = size_of::<Value>() + decoded.heap_bytes();
-                limits.max_memory_bytes = limits.max_memory_bytes.saturating_sub(bytes);
-                self.other(Ok(decoded));
-                return Ok(());
-            }
-            Err(error) => error,
-        };
-        if !matches!(value, ValueRef::Undecodable(_)) {
-            self.undecodable = self.undecodable.saturating_add(1);
-        }
-        self.mark(|max_bytes| Undecodable::value(error, &value, max_bytes))
+        Ok(())
     }
 
     #[inline]
@@ -215,6 +193,7 @@ impl MessagesBuilder {
             text: text.into(),
             entries: Entries::new(&self.entries),
             others,
+            others_bytes: self.other_bytes + self.mark_bytes,
             last_id,
         }))
     }
@@ -305,9 +284,10 @@ impl MessagesBuilder {
 
 #[cfg(test)]
 mod tests {
-    use super::{DecodeErrorKind, MessagesBuilder, Value};
+    use super::{DecodeErrorKind, MessagesBuilder};
     use crate::messages::Content;
     use alloc::string::ToString;
+    use photon_proto::Value;
 
     #[test]
     fn contents_are_displayed_as_a_reader_expects() {

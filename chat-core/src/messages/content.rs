@@ -4,7 +4,7 @@ use super::Span;
 use alloc::string::String;
 use bytes::Bytes;
 use core::fmt;
-use photon_proto::{DecodeError, DecodeErrorKind, Text, Value, ValueRef};
+use photon_proto::{DecodeError, DecodeErrorKind, RawValue, Text, Value};
 
 /// How an error calls a content that is text.
 pub(super) const TEXT: &str = "text of a message";
@@ -185,19 +185,7 @@ impl Undecodable {
 
     /// A value that cannot be decoded because of `error`, whose offset counts from the start of the
     /// message.
-    pub(super) fn value(error: DecodeError, value: &ValueRef<'_>, max_bytes: usize) -> Self {
-        let raw = match value {
-            ValueRef::Undecodable(raw) | ValueRef::Container(raw) => raw,
-            // Their data alone exceeds the memory that is left.
-            ValueRef::Bytes(data) | ValueRef::Custom { data, .. } => {
-                let error = DecodeError { offset: 0, ..error };
-                return Self::new(error, &[], data, max_bytes);
-            }
-            _ => {
-                debug_assert!(false, "other values need no memory");
-                return Self::new(error, &[], &[], max_bytes);
-            }
-        };
+    pub(super) fn value(error: DecodeError, raw: RawValue<'_>, max_bytes: usize) -> Self {
         let offset = error.offset.saturating_sub(raw.offset());
         let error = DecodeError { offset, ..error };
         match raw.text_bytes() {

@@ -33,15 +33,6 @@ enum ContentSpan {
 /// larger.
 type Other = Result<Value, Box<Undecodable>>;
 
-/// The memory of a content that is not text.
-fn other_bytes(other: &Other) -> usize {
-    size_of::<Other>()
-        + match other {
-            Ok(value) => value.heap_bytes(),
-            Err(undecodable) => undecodable.heap_bytes(),
-        }
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Entry {
     sender: Span,
@@ -55,6 +46,9 @@ struct Block {
     entries: Entries,
     /// Contents that are not text.
     others: Vec<Other>,
+    /// The memory of them. Noted when they are decoded: a walk through all values would be repeated by
+    /// each owner of the event.
+    others_bytes: usize,
     /// The id of the last message, as the server sent it.
     last_id: Option<i32>,
 }
@@ -121,8 +115,7 @@ impl Block {
 
     fn pinned_bytes(&self) -> usize {
         let entries = size_of_val(self.entries.as_slice());
-        let others = self.others.iter().map(other_bytes).sum::<usize>();
-        size_of::<Self>() + self.text.len() + entries + others
+        size_of::<Self>() + self.text.len() + entries + self.others_bytes
     }
 }
 

@@ -118,6 +118,86 @@ fn sound07_properties_of_unknown_channels_are_not_decoded() {
 }
 
 #[test]
+fn sound07_messages_of_unknown_channels_are_not_decoded() {
+    on_front_end(
+        |config| config,
+        |mut harness| {
+            // No list at all: decoded, it would be a malformed event.
+            let raised = [
+                vec![(1, "nowhere".into()), (4, 1.into()), (2, 2.into())],
+                vec![(4, 1.into()), (2, 2.into()), (1, "nowhere".into())],
+                vec![
+                    (1, "lobby".into()),
+                    (1, "nowhere".into()),
+                    (2, 2.into()),
+                    (4, 1.into()),
+                ],
+            ];
+            for (parameters, number) in raised.into_iter().zip(1..) {
+                harness.raise(0, &parameters);
+                let stats = harness.client.stats();
+                assert_eq!(harness.take_events(), [], "no event");
+                assert_eq!(stats.unknown_channel_events, number);
+                assert_eq!(stats.malformed_events, 0);
+            }
+        },
+    );
+}
+
+#[test]
+fn sound07_a_channel_name_is_found_wherever_it_is() {
+    on_front_end(
+        |config| config,
+        |mut harness| {
+            let name = |name: &str| (1, Value::from(name));
+            let senders = || (4, strings(&["bob", "carol"]));
+            let contents = || (2, objects(&["a".into(), Value::Int(7)]));
+            let id = (8, Value::Null);
+            let orders = [
+                vec![name("lobby"), senders(), contents(), id.clone()],
+                vec![senders(), contents(), name("lobby"), id.clone()],
+                vec![id.clone(), contents(), name("lobby"), senders()],
+                // Of a parameter that occurs twice the last one counts.
+                vec![
+                    name("nowhere"),
+                    senders(),
+                    contents(),
+                    name("lobby"),
+                    id.clone(),
+                ],
+                vec![
+                    contents(),
+                    name("nowhere"),
+                    senders(),
+                    name("lobby"),
+                    id.clone(),
+                ],
+                vec![(2, objects(&[])), name("lobby"), senders(), contents(), id],
+            ];
+            for (mut parameters, number) in orders.into_iter().zip(1..) {
+                // Each event continues the last one.
+                for (_, id) in parameters.iter_mut().filter(|(key, _)| *key == 8) {
+                    *id = Value::Int(2 * number);
+                }
+                harness.raise(0, &parameters);
+                let events = harness.take_events();
+                let [Event::ChatMessages { channel, messages }] = events.as_slice() else {
+                    panic!("order {number}: {events:?}");
+                };
+                assert_eq!(channel, "lobby");
+                let seen: Vec<_> = messages
+                    .iter()
+                    .map(|message| (message.sender.to_owned(), message.content.to_value()))
+                    .collect();
+                let expected = [("bob", Value::from("a")), ("carol", Value::Int(7))];
+                let expected = expected.map(|(sender, content)| (sender.to_owned(), content));
+                assert_eq!(seen, expected, "order {number}");
+            }
+        },
+    );
+}
+
+#[test]
 fn sound07_many_properties_at_once_are_kept_like_single_ones() {
     on_front_end(
         |config| config,

@@ -28,8 +28,9 @@ pub(crate) use bounds::find_end;
 pub(crate) use common::{return_code, utf8};
 pub(crate) use encoder::Encoder;
 pub(crate) use message_value::decode_result;
-pub use params::{Element, Params};
+pub use params::{Decoded, Element, Params};
 pub(crate) use tolerant::{REPLACEMENT, debug_message_lossy, text_code};
+use value_ref::Fixed;
 pub use value_ref::{RawValue, ValueRef};
 pub use writer::{Encode, ValueWriter, Written};
 
@@ -153,6 +154,7 @@ pub(crate) fn decode_tagged(
 }
 
 /// Decodes a value whose type code is known: it was read at `at`, or declared.
+#[inline]
 pub(crate) fn decode_payload(
     protocol: Protocol,
     r: &mut Reader<'_>,
@@ -160,31 +162,65 @@ pub(crate) fn decode_payload(
     code: u8,
     at: usize,
 ) -> Result<Value, DecodeError> {
-    let (start, spent) = (r.offset(), b.spent());
-    decode_whole_payload(protocol, r, b, code, at).or_else(|error| {
-        if !b.replaces_value(error.kind) {
-            return Err(error);
-        }
-        b.refund(spent);
-        r.rewind(start);
-        tolerant::replacement(protocol, r, b, code)
-    })
+    // Most values have a fixed size. They take the shortest path: nothing is noted for a replacement,
+    // because only their end can be wrong, and then it is unknown.
+    match decode_fixed(protocol, r, code)? {
+        Some(value) => Ok(value),
+        None => decode_variable(protocol, r, b, code, at),
+    }
 }
 
-fn decode_whole_payload(
+/// Decodes a value that has no fixed size.
+fn decode_variable(
     protocol: Protocol,
     r: &mut Reader<'_>,
     b: &mut Budget,
     code: u8,
     at: usize,
 ) -> Result<Value, DecodeError> {
-    if let Some(scalar) = decode_scalar(protocol, r, code)? {
-        return scalar.decode(b, at);
+    let (start, spent) = (r.offset(), b.spent());
+    let decoded = match decode_slice(protocol, r, code) {
+        Ok(Some(slice)) => slice.decode(b, at),
+        Ok(None) => b.nested(at, |b| match protocol {
+            Protocol::V16 => v16::decode_container(r, b, code, at),
+            Protocol::V18 => v18::decode_container(r, b, code, at),
+        }),
+        Err(error) => Err(error),
+    };
+    match decoded {
+        Err(error) if b.replaces_value(error.kind) => {
+            b.refund(spent);
+            r.rewind(start);
+            tolerant::replacement(protocol, r, b, code)
+        }
+        decoded => decoded,
     }
-    b.nested(at, |b| match protocol {
-        Protocol::V16 => v16::decode_container(r, b, code, at),
-        Protocol::V18 => v18::decode_container(r, b, code, at),
-    })
+}
+
+/// Decodes a value of fixed size. Returns `None`, and reads nothing, for any other.
+#[inline]
+fn decode_fixed<T: Fixed>(
+    protocol: Protocol,
+    r: &mut Reader<'_>,
+    code: u8,
+) -> Result<Option<T>, DecodeError> {
+    match protocol {
+        Protocol::V16 => v16::decode_fixed(r, code),
+        Protocol::V18 => v18::decode_fixed(r, code),
+    }
+}
+
+/// Decodes a text or bytes without copying. Returns `None`, and reads nothing, for any other type.
+#[inline]
+fn decode_slice<'a>(
+    protocol: Protocol,
+    r: &mut Reader<'a>,
+    code: u8,
+) -> Result<Option<ValueRef<'a>>, DecodeError> {
+    match protocol {
+        Protocol::V16 => v16::decode_slice(r, code),
+        Protocol::V18 => v18::decode_slice(r, code),
+    }
 }
 
 /// Decodes a value that is not a container. Returns `None` for containers and unknown codes.
@@ -194,9 +230,9 @@ fn decode_scalar<'a>(
     r: &mut Reader<'a>,
     code: u8,
 ) -> Result<Option<ValueRef<'a>>, DecodeError> {
-    match protocol {
-        Protocol::V16 => v16::decode_scalar(r, code),
-        Protocol::V18 => v18::decode_scalar(r, code),
+    match decode_fixed(protocol, r, code)? {
+        Some(scalar) => Ok(Some(scalar)),
+        None => decode_slice(protocol, r, code),
     }
 }
 

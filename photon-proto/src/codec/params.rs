@@ -73,6 +73,27 @@ pub enum Element<'a> {
     Other(ValueRef<'a>),
 }
 
+/// One value, decoded. Exhaustive, as [`Element`] is.
+#[derive(Clone, Debug)]
+pub enum Decoded<'a> {
+    /// Text whose UTF-8 is not checked, so that a caller can check many texts at once.
+    Text(&'a [u8]),
+    /// Any other value.
+    Value {
+        /// The value.
+        value: Value,
+        /// The memory that was charged for it, with the value itself.
+        bytes: usize,
+    },
+    /// A value that cannot be decoded, from [tolerant](Params::set_tolerant) parameters only.
+    Undecodable {
+        /// The encoded value.
+        raw: RawValue<'a>,
+        /// The first error in it. Its offset counts from the start of the message.
+        error: DecodeError,
+    },
+}
+
 impl<'a> Params<'a> {
     pub(crate) fn read(
         protocol: Protocol,
@@ -428,6 +449,100 @@ impl<'a> Params<'a> {
         field: &'static str,
         mut each: impl FnMut(Element<'a>),
     ) -> Result<(), DecodeError> {
+        self.each_element(
+            field,
+            Element::Text,
+            |params| {
+                codec::decode_charged_element(
+                    params.protocol,
+                    &mut params.reader,
+                    &mut params.budget,
+                )
+            },
+            |raw, _| Element::Other(ValueRef::Undecodable(raw)),
+            &mut each,
+        )
+    }
+
+    /// Decodes the current value, and does not check the UTF-8 of a text. Faster than
+    /// [`Params::element`] with [`ValueRef::to_value`], which look at a container twice. Unlike
+    /// [`Params::value`], it replaces no part of a value that cannot be decoded.
+    ///
+    /// # Errors
+    /// The same as [`Params::value_ref`].
+    pub fn decoded(&mut self) -> Result<Decoded<'a>, DecodeError> {
+        self.unread = false;
+        let start = self.start();
+        self.budget.values(1, start.at, "value")?;
+        self.without_replacements(|params| {
+            params.read_decoded().or_else(|error| {
+                let raw = params.pass(start, error)?;
+                Ok(Decoded::Undecodable { raw, error })
+            })
+        })
+    }
+
+    /// Like [`Params::elements`], with elements that are decoded as by [`Params::decoded`]. The limit
+    /// on memory holds for all of them together.
+    ///
+    /// # Errors
+    /// The same as [`Params::elements`].
+    pub fn decoded_elements(
+        &mut self,
+        field: &'static str,
+        mut each: impl FnMut(Decoded<'a>),
+    ) -> Result<(), DecodeError> {
+        self.without_replacements(|params| {
+            params.each_element(
+                field,
+                Decoded::Text,
+                Self::read_decoded,
+                |raw, error| Decoded::Undecodable { raw, error },
+                &mut each,
+            )
+        })
+    }
+
+    /// Runs `read`, in which a value with a part that cannot be decoded is an error.
+    #[inline]
+    fn without_replacements<T>(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Result<T, DecodeError>,
+    ) -> Result<T, DecodeError> {
+        self.budget.set_tolerant(false);
+        let result = read(self);
+        self.budget.set_tolerant(self.tolerant);
+        result
+    }
+
+    /// Decodes a value that was charged to the budget.
+    #[inline]
+    fn read_decoded(&mut self) -> Result<Decoded<'a>, DecodeError> {
+        let at = self.reader.offset();
+        let code = self.reader.u8("type code")?;
+        if code == codec::text_code(self.protocol) {
+            return codec::string_bytes(self.protocol, &mut self.reader).map(Decoded::Text);
+        }
+        let before = self.budget.spent();
+        self.budget.memory(1, size_of::<Value>(), at, "value")?;
+        let value =
+            codec::decode_payload(self.protocol, &mut self.reader, &mut self.budget, code, at)?;
+        Ok(Decoded::Value {
+            value,
+            bytes: self.budget.memory_since(before),
+        })
+    }
+
+    /// Passes each element of a list to `each`: one of an array of strings as `text`, one of an array
+    /// of mixed values as `read` does, one that cannot be decoded as `lost`.
+    fn each_element<E>(
+        &mut self,
+        field: &'static str,
+        text: impl Fn(&'a [u8]) -> E,
+        read: impl Fn(&mut Self) -> Result<E, DecodeError>,
+        lost: impl Fn(RawValue<'a>, DecodeError) -> E,
+        each: &mut impl FnMut(E),
+    ) -> Result<(), DecodeError> {
         self.unread = false;
         let start = self.start();
         let at = start.at;
@@ -446,24 +561,33 @@ impl<'a> Params<'a> {
         // All elements are charged at once, so that one with too many values cannot use up what
         // the others need.
         self.budget.values(count, at, field)?;
+        if texts {
+            for index in 0..count {
+                let at = self.reader.offset();
+                match codec::string_bytes(self.protocol, &mut self.reader) {
+                    Ok(bytes) => each(text(bytes)),
+                    Err(error) => {
+                        return self.lose_elements(at, error, count - index, |raw, error| {
+                            each(lost(raw, error));
+                        });
+                    }
+                }
+            }
+            return Ok(());
+        }
         for index in 0..count {
             let start = self.start();
-            let element = if texts {
-                codec::string_bytes(self.protocol, &mut self.reader).map(Element::Text)
-            } else {
-                codec::decode_charged_element(self.protocol, &mut self.reader, &mut self.budget)
-            };
-            match element {
+            match read(self) {
                 Ok(element) => each(element),
-                Err(error) if texts => {
-                    return self.lose_elements(start.at, error, count - index, each);
-                }
                 Err(error) => {
-                    each(Element::Other(ValueRef::Undecodable(
-                        self.pass(start, error)?,
-                    )));
+                    each(lost(self.pass(start, error)?, error));
                     if let Some(damage) = self.damage() {
-                        return self.lose_elements(start.at, damage, count - index - 1, each);
+                        return self.lose_elements(
+                            start.at,
+                            damage,
+                            count - index - 1,
+                            |raw, error| each(lost(raw, error)),
+                        );
                     }
                 }
             }
@@ -479,7 +603,7 @@ impl<'a> Params<'a> {
         at: usize,
         error: DecodeError,
         count: usize,
-        mut each: impl FnMut(Element<'a>),
+        mut each: impl FnMut(RawValue<'a>, DecodeError),
     ) -> Result<(), DecodeError> {
         if !self.tolerant {
             return Err(error);
@@ -488,9 +612,11 @@ impl<'a> Params<'a> {
             self.lose(at, error);
         }
         let nothing = self.nothing(at);
+        // The reason is not theirs: of them nothing is left.
+        let lost = DecodeError::new(DecodeErrorKind::Truncated, at, "value");
         for _ in 0..count {
             self.undecodable = self.undecodable.saturating_add(1);
-            each(Element::Other(ValueRef::Undecodable(nothing)));
+            each(nothing, lost);
         }
         Ok(())
     }

@@ -62,6 +62,44 @@ pub struct RawValue<'a> {
     offset: usize,
 }
 
+/// A type that can hold every value of fixed size: both kinds of values are decoded with one table
+/// of type codes.
+pub(super) trait Fixed:
+    From<bool> + From<u8> + From<i16> + From<i32> + From<i64> + From<f32> + From<f64>
+{
+    const NULL: Self;
+}
+
+impl Fixed for Value {
+    const NULL: Self = Self::Null;
+}
+
+impl Fixed for ValueRef<'_> {
+    const NULL: Self = Self::Null;
+}
+
+/// Conversions of values of fixed size.
+macro_rules! fixed {
+    ($($rust:ty => $variant:ident),* $(,)?) => {$(
+        impl From<$rust> for ValueRef<'_> {
+            #[inline]
+            fn from(value: $rust) -> Self {
+                Self::$variant(value)
+            }
+        }
+    )*};
+}
+
+fixed! {
+    bool => Bool,
+    u8 => Byte,
+    i16 => Short,
+    i32 => Int,
+    i64 => Long,
+    f32 => Float,
+    f64 => Double,
+}
+
 impl<'a> RawValue<'a> {
     pub(crate) const fn new(
         protocol: Protocol,

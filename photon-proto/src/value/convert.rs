@@ -13,6 +13,7 @@ use bytes::Bytes;
 macro_rules! variant {
     ($($rust:ty => $variant:ident),* $(,)?) => {$(
         impl From<$rust> for Value {
+            #[inline]
             fn from(value: $rust) -> Self {
                 Self::$variant(value)
             }

@@ -1,11 +1,11 @@
 //! Decodes values of GpBinary 1.6.
 
 use super::code;
-use crate::codec::ValueRef;
 use crate::codec::arrays::gather_arrays;
 use crate::codec::common::{blob, containers, elements, fits, numbers, text, utf8, values};
 use crate::codec::map::Pairs;
 use crate::codec::message_value::{boxed, decode_event, decode_request, decode_response};
+use crate::codec::value_ref::{Fixed, ValueRef};
 use crate::codec::{Protocol, decode_payload};
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::limits::Budget;
@@ -17,21 +17,32 @@ use alloc::vec::Vec;
 
 const V16: Protocol = Protocol::V16;
 
-/// Decodes a value that is not a container. Returns `None` for containers and unknown codes.
+/// Decodes a value of fixed size. Returns `None`, and reads nothing, for any other.
 #[inline]
-pub(in crate::codec) fn decode_scalar<'a>(
+pub(in crate::codec) fn decode_fixed<T: Fixed>(
+    r: &mut Reader<'_>,
+    code: u8,
+) -> Result<Option<T>, DecodeError> {
+    Ok(Some(match code {
+        code::NULL | code::UNKNOWN => T::NULL,
+        code::BOOL => T::from(r.u8("bool")? != 0),
+        code::BYTE => T::from(r.u8("byte")?),
+        code::SHORT => T::from(i16::from_be_bytes(r.array("short")?)),
+        code::INT => T::from(i32::from_be_bytes(r.array("int")?)),
+        code::LONG => T::from(i64::from_be_bytes(r.array("long")?)),
+        code::FLOAT => T::from(f32::from_be_bytes(r.array("float")?)),
+        code::DOUBLE => T::from(f64::from_be_bytes(r.array("double")?)),
+        _ => return Ok(None),
+    }))
+}
+
+/// Decodes a text or bytes without copying. Returns `None`, and reads nothing, for any other type.
+#[inline]
+pub(in crate::codec) fn decode_slice<'a>(
     r: &mut Reader<'a>,
     code: u8,
 ) -> Result<Option<ValueRef<'a>>, DecodeError> {
     Ok(Some(match code {
-        code::NULL | code::UNKNOWN => ValueRef::Null,
-        code::BOOL => ValueRef::Bool(r.u8("bool")? != 0),
-        code::BYTE => ValueRef::Byte(r.u8("byte")?),
-        code::SHORT => ValueRef::Short(i16::from_be_bytes(r.array("short")?)),
-        code::INT => ValueRef::Int(i32::from_be_bytes(r.array("int")?)),
-        code::LONG => ValueRef::Long(i64::from_be_bytes(r.array("long")?)),
-        code::FLOAT => ValueRef::Float(f32::from_be_bytes(r.array("float")?)),
-        code::DOUBLE => ValueRef::Double(f64::from_be_bytes(r.array("double")?)),
         code::STRING => {
             let text = string_bytes(r)?;
             ValueRef::String(utf8(text, r.offset() - text.len(), "string")?)
@@ -235,6 +246,10 @@ pub(super) fn element_width(code: u8, at: usize) -> Result<usize, DecodeError> {
 
 fn hashtable(r: &mut Reader<'_>, b: &mut Budget) -> Result<Hashtable, DecodeError> {
     let count = count(r, 2, "hashtable count")?;
+    if count == 0 {
+        // A hostile message is full of them: nothing is charged, and no key can repeat.
+        return Ok(Hashtable(Vec::new()));
+    }
     let mut pairs = Pairs::reserve(r, b, count, "hashtable count")?;
     for _ in 0..count {
         let key_at = r.offset();
