@@ -41,6 +41,7 @@ impl<'a> Parser<'a> {
         self.base + self.position
     }
 
+    #[inline]
     fn rest(&self) -> &'a [u8] {
         self.text
             .as_bytes()
@@ -48,6 +49,7 @@ impl<'a> Parser<'a> {
             .unwrap_or_default()
     }
 
+    #[inline]
     fn advance(&mut self, bytes: usize) {
         self.position += bytes;
         debug_assert!(
@@ -69,6 +71,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Skips white space and returns the first byte of the next token.
+    #[inline]
     pub(super) fn token(&mut self, field: &'static str) -> Result<u8, DecodeError> {
         while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.rest().first() {
             self.advance(1);
@@ -195,11 +198,14 @@ impl<'a> Parser<'a> {
             self.digits(field)?;
         }
         let text = self.text.get(start..self.position).unwrap_or_default();
-        match text.parse() {
-            Ok(integer) if !fraction && !exponent => Ok(Number::Integer(integer)),
-            // Cannot fail: the syntax was checked. A number that is too large becomes infinite.
-            _ => Ok(Number::Double(text.parse().unwrap_or(f64::NAN))),
+        if !fraction
+            && !exponent
+            && let Ok(integer) = text.parse()
+        {
+            return Ok(Number::Integer(integer));
         }
+        // Cannot fail: the syntax was checked. A number that is too large becomes infinite.
+        Ok(Number::Double(text.parse().unwrap_or(f64::NAN)))
     }
 
     /// Takes a value as a string of the characters that it consists of. Meant for numbers and

@@ -92,6 +92,9 @@ impl Sink {
     }
 
     fn count(&mut self, number: usize, at: usize) -> Result<(), DecodeError> {
+        if let Some(byte) = short_count(number) {
+            return self.put(&[byte], at);
+        }
         let (bytes, width) = varint(number);
         self.put(bytes.get(..width).unwrap_or_default(), at)
     }
@@ -105,6 +108,12 @@ impl Sink {
     /// Writes a count into its place. If it needs more than the one reserved byte, the elements
     /// behind it move.
     fn end_count(&mut self, count: &Count, number: usize, at: usize) -> Result<(), DecodeError> {
+        // Nearly all counts fit into the reserved byte.
+        let place = self.buffer().get_mut(count.0);
+        if let (Some(byte), Some(slot)) = (short_count(number), place) {
+            *slot = byte;
+            return Ok(());
+        }
         let (bytes, width) = varint(number);
         // `varint` writes at least one byte.
         let more = width - 1;
@@ -184,6 +193,11 @@ const fn too_long(at: usize) -> DecodeError {
     DecodeError::new(DecodeErrorKind::TooLong, at, "transcoded message")
 }
 
+/// Encodes a count as in 1.8 if that takes one byte.
+fn short_count(number: usize) -> Option<u8> {
+    u8::try_from(number).ok().filter(|byte| *byte < 0x80)
+}
+
 /// Encodes a count as in 1.8. Also returns the number of bytes.
 fn varint(mut number: usize) -> ([u8; 10], usize) {
     let mut bytes = [0; 10];
@@ -232,18 +246,21 @@ pub(super) fn value(p: &mut Parser<'_>, sink: &mut Sink) -> Result<(), DecodeErr
 }
 
 fn array(p: &mut Parser<'_>, sink: &mut Sink) -> Result<(), DecodeError> {
+    const FIELD: &str = "JSON array";
     // An array of strings only is a string array. If another value turns up, the array is
     // transcoded again as mixed values. Each array is repeated at most once, and only up to its
-    // first other value, so that the cost stays linear.
-    let (again, length, budget) = (p.clone(), sink.length(), sink.budget.clone());
-    if strings(p, sink)? {
-        return Ok(());
+    // first other value, so that the cost stays linear. One that does not begin with a string is not
+    // tried: arrays in arrays would be begun twice at each level.
+    let mut ahead = p.clone();
+    if ahead.punctuation(b'[', FIELD).is_ok() && ahead.token(FIELD).is_ok_and(|one| one == b'"') {
+        let (again, length, budget) = (p.clone(), sink.length(), sink.budget.clone());
+        if strings(p, sink)? {
+            return Ok(());
+        }
+        *p = again;
+        sink.buffer().truncate(length);
+        sink.budget = budget;
     }
-    *p = again;
-    sink.buffer().truncate(length);
-    sink.budget = budget;
-
-    const FIELD: &str = "JSON array";
     let at = p.offset();
     p.punctuation(b'[', FIELD)?;
     sink.put(&[OBJECT_ARRAY], at)?;
