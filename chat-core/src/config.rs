@@ -61,6 +61,12 @@ pub struct ChatConfig {
     pub(crate) log_level: LevelFilter,
 }
 
+/// The limits of a message: a quarter of the values that a peer accepts by default, because a call
+/// finishes its last message and must not take over 5 ms (10 million instructions).
+const LIMITS: Limits = Limits {
+    max_values: 16_384,
+    ..Limits::DEFAULT
+};
 /// The smallest cap for outgoing bytes: a login must fit.
 const MIN_OUTGOING_CAP_BYTES: usize = 4 * 1024;
 
@@ -123,6 +129,8 @@ impl ChatConfig {
         app_id: impl Into<Text>,
         app_version: impl Into<Text>,
     ) -> Self {
+        let mut peer = PeerConfig::default();
+        peer.limits = LIMITS;
         Self {
             addresses: addresses.into_addresses(),
             app_id: app_id.into(),
@@ -130,7 +138,7 @@ impl ChatConfig {
             user_id: Secret(Text::EMPTY),
             authentication: AuthValues::none(),
             // wire.md 9, chat.md 6.4: its defaults are those of a chat client.
-            peer: Arc::new(PeerConfig::default()),
+            peer: Arc::new(peer),
             private_history: None,
             // chat.md 6.4
             connect_timeout_ms: 15_000,
@@ -392,6 +400,11 @@ impl ChatConfig {
     }
 
     /// Sets the limits on the size and the cost of one message. Spec: wire.md 4.4.
+    ///
+    /// The default is [`Limits::DEFAULT`] with at most 16,384 values, a quarter as many: a call of
+    /// [`ChatClient::service`](crate::ChatClient::service) finishes each message that it begins, and
+    /// takes at most 5 ms for one with so many values, whatever they are. Greater limits make longer
+    /// calls possible.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.peer_mut().limits = limits;
