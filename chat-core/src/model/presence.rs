@@ -134,9 +134,11 @@ impl Presence {
     /// Adds the subscribers of a list. Returns false if there was not enough memory for all.
     pub(super) fn add_subscribers(&mut self, budget: &mut MemoryBudget, users: &[&str]) -> bool {
         if users.len() < MIN_SORTED_CHANGES || users.len() < self.subscribers.len() / 16 {
-            return users.iter().fold(true, |complete, user| {
-                self.add_subscriber(budget, user) && complete
-            });
+            let mut complete = true;
+            for user in users {
+                complete &= self.add_subscriber(budget, user);
+            }
+            return complete;
         }
         // As in `set_all`: a set that is filled in order is built without a search for each name.
         let mut complete = true;
