@@ -51,10 +51,10 @@ pub(crate) fn all() -> Vec<Case> {
         for lines in [1, 10, 100] {
             add(
                 format!("{version} encode event of {lines}"),
-                encode(move |buffer| event(buffer, protocol, lines)),
+                encode(move |buffer| event(buffer, protocol, lines, 1_000)),
             );
             let mut bytes = Vec::new();
-            event(&mut bytes, protocol, lines);
+            event(&mut bytes, protocol, lines, 1_000);
             add(
                 format!("{version} decode event of {lines}, borrowed"),
                 borrowed_event(protocol, bytes.clone()),
@@ -104,6 +104,9 @@ pub(crate) fn udp_name(loss: u32, library: Library) -> String {
     format!("delivered 100-byte reliable message, {loss} % loss{with}")
 }
 
+/// More events than one run of a case takes.
+const EVENTS: usize = 2_000;
+
 fn publish(buffer: &mut Vec<u8>, protocol: Protocol) {
     let mut request = MessageWriter::request(buffer, protocol, &Limits::DEFAULT, 2).expect("fits");
     request.put(1, CHANNEL).expect("fits");
@@ -111,7 +114,7 @@ fn publish(buffer: &mut Vec<u8>, protocol: Protocol) {
     request.finish().expect("fits");
 }
 
-fn event(buffer: &mut Vec<u8>, protocol: Protocol, lines: usize) {
+fn event(buffer: &mut Vec<u8>, protocol: Protocol, lines: usize, last_id: i32) {
     let mut event = MessageWriter::event(buffer, protocol, &Limits::DEFAULT, 0).expect("fits");
     event.put(1, CHANNEL).expect("fits");
     event
@@ -120,7 +123,7 @@ fn event(buffer: &mut Vec<u8>, protocol: Protocol, lines: usize) {
     event
         .put_with(2, |out| out.objects((0..lines).map(|_| LINE)))
         .expect("fits");
-    event.put(8, &1000).expect("fits");
+    event.put(8, &last_id).expect("fits");
     event.finish().expect("fits");
 }
 
@@ -202,11 +205,23 @@ fn connected(protocol: Protocol) -> (ChatClient, LinkId) {
 
 fn path(protocol: Protocol, lines: usize) -> Box<dyn FnMut()> {
     let (mut chat, link) = connected(protocol);
-    let mut bytes = Vec::new();
-    frame(&mut bytes, |out| event(out, protocol, lines));
+    // Each with the next ids: the client drops what comes twice.
+    let make = move |number: usize| {
+        let mut bytes = Vec::new();
+        let last_id = (number * lines) as i32;
+        frame(&mut bytes, |out| event(out, protocol, lines, last_id));
+        bytes
+    };
     let now = Timestamp::from_millis(2);
+    let (mut events, mut next) = (Vec::new(), 0);
     Box::new(move || {
-        chat.handle_link(now, link, LinkInput::Received(black_box(&bytes)));
+        // Once, in the first call: every run makes all cases, and uses one.
+        if events.is_empty() {
+            events.extend((1..=EVENTS).map(make));
+        }
+        let bytes = &events[next % EVENTS];
+        next += 1;
+        chat.handle_link(now, link, LinkInput::Received(black_box(bytes)));
         let _serviced = chat.service(now);
         black_box(chat.poll_event().expect("an event"));
     })
