@@ -76,16 +76,14 @@ impl SubscribeOptions {
     /// has (0 for none). The server then sends only messages with higher ids, at most the 100 that
     /// it keeps. Has no effect with a history of 0.
     ///
-    /// With [`ChatConfig::restore`](crate::ChatConfig::restore) the client does this by itself after
-    /// a loss of the connection, and more. Without it, this alone does not restore what was missed:
-    /// - While the server still holds the user's old session (over UDP for some seconds after the
-    ///   loss), it sends live messages of the channel before it processes the subscription.
-    ///   [`Channel::last_id`](crate::Channel::last_id) then lies behind the messages that were
-    ///   missed. Take the ids before the connection is made again, and expect messages that come
-    ///   twice.
-    /// - A channel that was destroyed meanwhile, or a server that restarted, numbers its messages
-    ///   from 1 again. An id of the old life then hides the first messages of the new one. Ids of 0
-    ///   request all messages that the server keeps.
+    /// For a channel without a position ([`Channel::last_id`](crate::Channel::last_id)) the id becomes
+    /// it. Otherwise the greater of both applies, and where that is the position the client asks for
+    /// four messages more, which it does not deliver again: they show whether the channel is still in
+    /// the same life. A channel that was destroyed meanwhile numbers its messages from 1 again, so that
+    /// an id of its old life hides the first messages of the new one. The client recognises that by
+    /// the next message, reports a [`Event::Gap`](crate::Event::Gap), and asks for what was hidden.
+    /// With [`ChatConfig::restore`](crate::ChatConfig::restore) it subscribes by itself after a loss
+    /// of the connection. Spec: chat.md 4.1.
     #[must_use]
     pub fn last_ids(mut self, ids: impl Into<Vec<i32>>) -> Self {
         self.last_ids = Some(ids.into());

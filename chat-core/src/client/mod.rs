@@ -357,7 +357,7 @@ impl ChatClient {
     ///     let channels = chat.remembered_channels().filter(|channel| !channel.is_subscribed());
     ///     let names: Vec<_> = channels.map(|channel| channel.name().to_string()).collect();
     ///     if !names.is_empty() {
-    ///         // All that the server keeps: some of these messages were delivered before.
+    ///         // All that the server keeps. What was delivered before does not come again.
     ///         chat.subscribe(&names, &SubscribeOptions::new().history(-1))?;
     ///     }
     ///     Ok(())
@@ -365,10 +365,8 @@ impl ChatClient {
     /// # let _ = subscribe_again;
     /// ```
     ///
-    /// The history may end with messages of a new life of the channel, so compare it with what is
-    /// known by id *and* content.
-    /// [`SubscribeOptions::last_ids`](crate::SubscribeOptions::last_ids) requests fewer messages,
-    /// but can miss some: its documentation explains when.
+    /// If the server destroyed the channel meanwhile, an [`Event::Gap`](crate::Event::Gap) comes before
+    /// the messages of its new life.
     pub fn remembered_channels(&self) -> impl Iterator<Item = &Channel> {
         self.model.public.iter()
     }

@@ -15,6 +15,10 @@ impl ChatClient {
                 State::ConnectedToFrontEnd,
                 "the end of the connection forgets all questions"
             );
+            // The server would take the user back into a channel that the application leaves.
+            if self.pending.unsubscribe.is_waiting_for(&channel) {
+                continue;
+            }
             let options = CheckedOptions::for_missing(core::slice::from_ref(&last_id));
             let sent = self.send_chat(operation::SUBSCRIBE, false, |buffer, config| {
                 Ok(subscribe::write(

@@ -5,6 +5,7 @@ use super::Incoming;
 use super::values::{bools, missing, names as names_of, pairs, text};
 use crate::codes::parameter;
 use crate::event::{ChannelOutcome, Event, Outcome, SubscriberChange};
+use crate::model::Channel;
 use crate::operation::pending::{ChannelRequests, RequestKind, Settled};
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
@@ -41,6 +42,15 @@ impl Incoming<'_> {
             let settled = repeats.settle(&mut self.pending.subscribe, name);
             // A missing result is a refusal. Spec: chat.md 4.4.
             let accepted = results.get(index).copied().unwrap_or(false);
+            // A question for a channel that the user has left meanwhile entered it again, which the
+            // application has to know.
+            let is_known = |name: &str| {
+                let channel = self.model.public.get(name);
+                channel.is_some_and(Channel::is_subscribed)
+            };
+            let settled = settled.filter(|settled| {
+                settled.kind != RequestKind::Question || !accepted || is_known(name)
+            });
             // A name that is not what the server sent would be a channel that nobody can use.
             let is_whole = matches!(all.get(index), Some(Cow::Borrowed(_)));
             let is_wanted = settled.is_some()

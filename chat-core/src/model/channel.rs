@@ -20,7 +20,7 @@ const CHANNEL_BYTES: usize = size_of::<Channel>() + 128;
 /// A public channel that the user is in, or the private conversation with another user.
 #[derive(Debug)]
 pub struct Channel {
-    name: Text,
+    pub(super) name: Text,
     pub(super) key: ChannelKey,
     /// Whether the application subscribed to it, rather than the server adding it on its own.
     pub(super) requested: bool,

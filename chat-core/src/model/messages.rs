@@ -11,7 +11,7 @@ use crate::messages::{Message, Messages, PrivateMessage};
 use crate::restore::continuity::{Recent, Repeats, Step, is_same};
 use crate::stats::Stats;
 use alloc::vec::Vec;
-use photon_proto::{Text, Timestamp};
+use photon_proto::{HashKeys, Text, Timestamp};
 
 /// How many deadlines of questions one call handles: thousands may end at the same time.
 const MAX_DEADLINES: usize = 256;
@@ -40,7 +40,17 @@ impl Model {
         let first = last.saturating_sub(before);
         if channel.continuity.is_next(first) {
             channel.continuity.advance(first, last);
-            return self.deliver(key, messages, events);
+            let name = store(
+                channel,
+                &mut self.caches,
+                self.questions.keys(),
+                messages.clone(),
+            );
+            events.push(Event::ChatMessages {
+                channel: name,
+                messages,
+            });
+            return self.apply_cache_cap();
         }
         self.take(now, key, messages, (first, last), events, stats);
     }
@@ -151,10 +161,13 @@ impl Model {
 
     /// Caches messages of a public channel and hands them out.
     fn deliver(&mut self, key: ChannelKey, messages: Messages, events: &mut EventQueue) {
-        let channel = self.store(key, messages.clone());
-        if let Some(channel) = channel.filter(|_| !messages.is_empty()) {
-            events.push(Event::ChatMessages { channel, messages });
-        }
+        let Some(channel) = self.public.by_key_mut(key).filter(|_| !messages.is_empty()) else {
+            return;
+        };
+        let keys = self.questions.keys();
+        let channel = store(channel, &mut self.caches, keys, messages.clone());
+        events.push(Event::ChatMessages { channel, messages });
+        self.apply_cache_cap();
     }
 
     /// Takes a private message of the conversation with this key. Returns the conversation's name,
@@ -185,21 +198,16 @@ impl Model {
         if let Some(id) = message.id() {
             channel.continuity.note_last_id(id);
         }
-        self.store(key, message.messages().clone())
+        let name = channel.name().clone();
+        self.change_cache(key, |caches, cache, recent, leaving| {
+            caches.push(key, cache, message.messages().clone(), recent, leaving);
+        });
+        self.apply_cache_cap();
+        Some(name)
     }
 
-    /// Caches messages of the channel with this key, and drops the oldest messages of any channel
-    /// if all caches together become too large. Returns the channel's name.
-    fn store(&mut self, key: ChannelKey, messages: Messages) -> Option<Text> {
-        let channels = if key.private {
-            &self.private
-        } else {
-            &self.public
-        };
-        let name = channels.by_key(key)?.name().clone();
-        self.change_cache(key, |caches, cache, recent, leaving| {
-            caches.push(key, cache, messages, recent, leaving);
-        });
+    /// Drops the oldest messages of any channel while all caches together are too large.
+    fn apply_cache_cap(&mut self) {
         while let Some(key) = self.caches.oldest_if_exceeded() {
             let changed = self.change_cache(key, Caches::drop_oldest);
             debug_assert!(changed, "a channel that goes takes its parts along");
@@ -207,7 +215,6 @@ impl Model {
                 break;
             }
         }
-        Some(name)
     }
 
     /// Empties the cache of the channel with this key.
@@ -257,4 +264,18 @@ impl Model {
         }
         true
     }
+}
+
+/// Caches messages of a public channel. Returns the channel's name.
+fn store(channel: &mut Channel, caches: &mut Caches, keys: &HashKeys, messages: Messages) -> Text {
+    let Channel {
+        cache,
+        continuity,
+        key,
+        name,
+        ..
+    } = channel;
+    let leaving = &mut |message: &Message<'_>| continuity.remember(keys, message);
+    caches.push(*key, cache, messages, Recent::LENGTH as usize, leaving);
+    name.clone()
 }

@@ -533,6 +533,8 @@ fn s14_a_queued_message_has_its_result_once_it_was_sent() {
             // The history shows that it is still the same life.
             echo(&mut harness, "bob", "first", 1);
             echo(&mut harness, "alice", "queued", 2);
+            // No history shows whether the channel is still in the same life, so the echo waits.
+            harness.advance_ms(2_000);
             expect_results(&mut harness, &[Seen::MessageSent(token, 2)]);
         },
     );

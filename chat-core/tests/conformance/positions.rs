@@ -1,4 +1,5 @@
-//! Positions, holes and lives of channels without restore: items 119 to 128. chat.md 4.1 and 4.2.
+//! Positions, holes and lives of channels, without restore (scenario 24): items 118 and 125 to 132.
+//! chat.md 4.1 and 4.2.
 
 use crate::harness::{Harness, bools, each, each_with, objects, strings};
 use chat_core::{
@@ -145,7 +146,7 @@ fn case05_the_same_history_again_is_neither_delivered_nor_cached_twice() {
 }
 
 #[test]
-fn s24_a_hole_is_asked_for_and_filled_in_order() {
+fn c125_a_hole_is_asked_for_and_filled_in_order() {
     on_front_end(|mut harness| {
         harness.join(&["a"]);
         harness.respond(0, 0, None, &[]);
@@ -177,7 +178,7 @@ fn s24_a_hole_is_asked_for_and_filled_in_order() {
 }
 
 #[test]
-fn s24_a_hole_that_the_server_does_not_fill_is_reported_once() {
+fn c126_a_hole_that_the_server_does_not_fill_is_reported_once() {
     on_front_end(|mut harness| {
         harness.join(&["a"]);
         sends(&mut harness, "x", 5..=5);
@@ -225,7 +226,7 @@ fn s24_without_repair_a_hole_is_reported_at_once() {
 }
 
 #[test]
-fn s24_live_messages_before_the_history_wait_for_it() {
+fn c127_live_messages_before_the_history_wait_for_it() {
     on_front_end(|mut harness| {
         harness.join(&["a"]);
         sends(&mut harness, "x", 1..=5);
@@ -247,7 +248,7 @@ fn s24_live_messages_before_the_history_wait_for_it() {
 }
 
 #[test]
-fn s24_no_message_waits_longer_than_two_seconds_for_a_history_that_never_comes() {
+fn c127_no_message_waits_longer_than_two_seconds_for_a_history_that_never_comes() {
     on_front_end(|mut harness| {
         harness.join(&["a"]);
         sends(&mut harness, "x", 1..=5);
@@ -286,7 +287,7 @@ fn s24_a_new_life_is_recognised_by_its_texts() {
 }
 
 #[test]
-fn s24_a_life_that_begins_while_subscribed_is_reported() {
+fn c118_a_life_that_begins_while_subscribed_is_reported() {
     on_front_end(|mut harness| {
         harness.join(&["a"]);
         sends(&mut harness, "x", 1..=5);
@@ -316,7 +317,7 @@ fn s24_a_life_that_begins_while_subscribed_is_reported() {
 }
 
 #[test]
-fn a_stored_id_becomes_the_position_and_hides_no_message_of_another_life() {
+fn c128_a_stored_id_becomes_the_position_and_hides_no_message_of_another_life() {
     on_front_end(|mut harness| {
         let request = SubscribeOptions::new().last_ids([5]);
         harness
@@ -345,7 +346,7 @@ fn a_stored_id_becomes_the_position_and_hides_no_message_of_another_life() {
 }
 
 #[test]
-fn the_greater_of_a_passed_id_and_the_position_applies() {
+fn c128_the_greater_of_a_passed_id_and_the_position_applies() {
     on_front_end(|mut harness| {
         harness.join(&["a"]);
         sends(&mut harness, "x", 1..=9);
@@ -396,7 +397,7 @@ fn s21_older_history_is_delivered_once() {
 }
 
 #[test]
-fn s21_ids_that_are_none_follow_no_rule() {
+fn c132_ids_that_are_none_follow_no_rule() {
     on_front_end(|mut harness| {
         harness.join(&["a"]);
         sends(&mut harness, "x", 1..=2);
@@ -440,7 +441,7 @@ fn s21_ids_that_are_none_follow_no_rule() {
 }
 
 #[test]
-fn s02_messages_before_event_5_of_a_first_subscription_are_delivered() {
+fn c129_messages_before_event_5_of_a_first_subscription_are_delivered() {
     on_front_end(|mut harness| {
         subscribe(&mut harness, &SubscribeOptions::new().history(-1));
         sends(&mut harness, "x", 3..=6);
@@ -458,7 +459,7 @@ fn s02_messages_before_event_5_of_a_first_subscription_are_delivered() {
 }
 
 #[test]
-fn positions_are_of_one_region_and_one_user() {
+fn c130_positions_are_of_one_region_and_one_user() {
     on_front_end(|mut harness| {
         harness.join(&["a"]);
         sends(&mut harness, "x", 1..=5);
@@ -568,7 +569,7 @@ fn held_messages_stay_below_their_cap_and_are_asked_for_again() {
 }
 
 #[test]
-fn s13_a_private_message_that_comes_again_after_a_login_is_delivered_once() {
+fn c131_a_private_message_that_comes_again_after_a_login_is_delivered_once() {
     for cached in [0, 100] {
         each_with(
             |config| config.user_id("alice").channel_cache_messages(cached),
@@ -626,5 +627,42 @@ fn questions_are_limited_on_each_connection() {
         }
         assert_eq!(questions, 3);
         assert_eq!(harness.client.stats().gaps, 29);
+    });
+}
+
+#[test]
+fn a_question_never_enters_a_channel_that_the_application_leaves() {
+    on_front_end(|mut harness| {
+        harness.join(&["a"]);
+        sends(&mut harness, "x", 1..=2);
+        harness.unsubscribe(&["a"]);
+        harness.pump();
+        harness.server().requests.clear();
+        sends(&mut harness, "x", 5..=5);
+        harness.expect_no_request();
+        harness.advance_ms(2_000);
+        expect(
+            &mut harness,
+            &[
+                Messages(Live, vec![1, 2]),
+                Gap(2, Some(2), true, false),
+                Messages(Live, vec![5]),
+            ],
+        );
+    });
+    // The other way round the server removes the user between the question and its event 5.
+    on_front_end(|mut harness| {
+        harness.join(&["a"]);
+        sends(&mut harness, "x", 1..=1);
+        sends(&mut harness, "x", 3..=3);
+        harness.raise(6, &[(0, strings(&["a"]))]);
+        harness.take_events();
+        confirms(&mut harness);
+        let events = harness.take_events();
+        let reported = events.iter().any(|event| match event {
+            Event::SubscribeResult(outcomes) => outcomes[0].request.is_none(),
+            _ => false,
+        });
+        assert!(reported, "{events:?}");
     });
 }

@@ -3,7 +3,7 @@
 use super::samples::Name;
 use super::setup::Setup;
 use chat_core::{
-    CauseKind, ChannelOutcome, DisconnectCause, Event, Outcome, RequestId, Server, State,
+    CauseKind, ChannelOutcome, DisconnectCause, Event, Messages, Outcome, RequestId, Server, State,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,6 +21,8 @@ pub(super) struct Expectations {
     region_results: usize,
     /// The channels that the events report as subscribed.
     channels: BTreeSet<String>,
+    /// The position of each channel in its present life, as the events show it.
+    positions: BTreeMap<String, i32>,
     /// Whether the driver has ever passed more input than the client wanted.
     pub(super) overran: bool,
     /// The number of name server addresses.
@@ -37,6 +39,7 @@ impl Expectations {
             regions_requested: 0,
             region_results: 0,
             channels: BTreeSet::new(),
+            positions: BTreeMap::new(),
             overran: false,
             addresses: setup.addresses().len(),
         }
@@ -59,6 +62,7 @@ impl Expectations {
 
     pub(super) fn forget_channels(&mut self) {
         self.channels.clear();
+        self.positions.clear();
     }
 
     pub(super) fn event(&mut self, event: &Event) {
@@ -144,6 +148,10 @@ impl Expectations {
             );
             self.channels.clear();
         }
+        if to == State::ConnectedToFrontEnd {
+            // Another user or region has other positions.
+            self.positions.clear();
+        }
         self.state = to;
         self.error_due = to == State::Error;
     }
@@ -163,19 +171,50 @@ impl Expectations {
                     self.settle(outcome);
                     if outcome.outcome == Outcome::Done {
                         self.channels.remove(outcome.channel.as_str());
+                        self.positions.remove(outcome.channel.as_str());
                     }
                 }
             }
-            Event::ChatMessages { messages, .. } => {
+            Event::ChatMessages { channel, messages } => {
+                self.check_position(channel, messages);
                 assert!(!messages.is_empty());
                 assert_eq!(messages.iter().count(), messages.len());
                 let last = messages.get(messages.len() - 1).expect("the last one");
                 assert_eq!(last.id, messages.last_id().filter(|id| *id > 0));
             }
+            Event::Gap {
+                channel,
+                after,
+                missing,
+                new_life,
+                ..
+            } => {
+                let position = self.positions.entry(channel.as_str().to_owned());
+                let position = position.or_insert(0);
+                assert!(*after >= *position, "a gap before the position: {event:?}");
+                assert_ne!(*missing, Some(0), "a gap without messages: {event:?}");
+                assert_eq!(missing.is_none(), *new_life, "{event:?}");
+                *position = if *new_life { 0 } else { *after };
+            }
             Event::PrivateMessage { message, .. } => {
                 assert_eq!(message.sender(), message.get().sender);
             }
             _ => {}
+        }
+    }
+
+    /// Within one life no message comes twice, and positions never go back.
+    fn check_position(&mut self, channel: &str, messages: &Messages) {
+        let ids: Vec<i32> = messages.iter().filter_map(|message| message.id).collect();
+        // The highest id follows no rule.
+        let (Some(&first), Some(&last)) = (ids.first(), ids.last().filter(|id| **id < i32::MAX))
+        else {
+            return;
+        };
+        let position = self.positions.entry(channel.to_owned()).or_insert(0);
+        if messages.origin().moves_position() {
+            assert!(*position < first, "{first} after {position} in {channel}");
+            *position = last;
         }
     }
 
