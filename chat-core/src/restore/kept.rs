@@ -26,11 +26,13 @@ use photon_proto::Text;
 /// use chat_core::{ChatClient, ChatConfig};
 ///
 /// let kept = chat.keep();
-/// let config = ChatConfig::new("127.0.0.1", "app", "1.0")
+/// let config = ChatConfig::new("127.0.0.1", "app", "1")
 ///     .user_id(kept.user_id().clone())
 ///     .resume(kept);
-/// let next = ChatClient::new(config, [7; 32]);
-/// assert!(next.channel("lobby").is_some());
+/// let mut next = ChatClient::new(config, [7; 32]);
+/// // The same app id, app version, user id and region:
+/// next.connect_to_region_front_end("eu")?;
+/// # Ok::<(), chat_core::RequestError>(())
 /// ```
 #[derive(Clone, PartialEq)]
 pub struct Kept {

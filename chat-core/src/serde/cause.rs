@@ -123,8 +123,21 @@ impl Serialize for CauseKind {
             Self::BadDatagrams(violation) => {
                 object!(serializer, "name": "BadDatagrams", "error": &Shown(violation))
             }
-            // The other kinds have no fields, and `Debug` writes their name.
-            plain => object!(serializer, "name": &Shown(format_args!("{plain:?}"))),
+            Self::Slept { elapsed } => waited(serializer, "Slept", *elapsed),
+            // These have no fields, and `Debug` writes their name. Listed, so that a new kind with
+            // fields is not forgotten.
+            plain @ (Self::NeverOpened
+            | Self::Closed
+            | Self::ServerDisconnect
+            | Self::BadAddress
+            | Self::FrontEndNotAllowed
+            | Self::Unacknowledged
+            | Self::InputOverrun
+            | Self::NetworkChanged
+            | Self::AuthenticationRefused
+            | Self::LoginNotSent
+            | Self::MissingAddress
+            | Self::MissingToken) => object!(serializer, "name": &Shown(format_args!("{plain:?}"))),
         }
     }
 }

@@ -40,7 +40,10 @@ impl Serialize for Event {
                 object!(s, "event": name, "channels": channels)
             }
             Self::ChatMessages { channel, messages } => {
-                object!(s, "event": name, "channel": channel, "messages": messages)
+                object!(s, "event": name,
+                    "channel": channel,
+                    "messages": messages,
+                    "origin": &Shown(format_args!("{:?}", messages.origin())))
             }
             Self::PrivateMessage { channel, message } => {
                 object!(s, "event": name, "channel": channel, "message": message)

@@ -30,7 +30,7 @@
 //! An event is an object whose `event` is [`Event::name`]:
 //!
 //! ```json
-//! {"event":"ChatMessages","channel":"lobby","messages":[{"sender":"bob","content":{"t":"string","v":"hi"},"id":3}]}
+//! {"event":"ChatMessages","channel":"lobby","messages":[{"sender":"bob","content":{"t":"string","v":"hi"},"id":3}],"origin":"Live"}
 //! ```
 //!
 //! | `event` | other keys |
@@ -40,7 +40,7 @@
 //! | `RegionsResult` | `code`: a named number, 0 if there is a list; `regions`: each `code`, `address`; `message`: the error as text, else empty |
 //! | `Authenticated` | `user_id`, `nickname`, `data`: a value or null |
 //! | `SubscribeResult`, `UnsubscribeResult` | `channels`: outcomes |
-//! | `ChatMessages` | `channel`, `messages` |
+//! | `ChatMessages` | `channel`, `messages`, `origin` (`Live`, `History`, `Older` or `Late`) |
 //! | `PrivateMessage` | `channel`, `message` |
 //! | `ConversationForgotten` | `user` |
 //! | `UserStatusUpdate` | `user`, `status`: a named number; `message`: `name` (`Kept`, `Cleared` or `Set`), and for `Set` the `value` |

@@ -4,7 +4,9 @@ use crate::event::{
     PropertiesChange, Region, RequestId, StatusChange, SubscriberChange,
 };
 use crate::link::LinkErrorKind;
-use crate::messages::{Content, OwnedContent, OwnedMessage};
+use crate::messages::{
+    Content, Messages, MessagesBuilder, OwnedContent, OwnedMessage, PrivateMessage,
+};
 use crate::restore::continuity::{Fingerprint, Recent};
 use crate::restore::{Kept, KeptChannel, KeptOptions, WantedMessage, WantedStatus};
 use crate::state::{
@@ -290,6 +292,38 @@ fn every_event_has_the_documented_form() {
     }
 }
 
+fn received(texts: &[&str], last_id: i32) -> Messages {
+    let mut builder = MessagesBuilder::default();
+    for text in texts {
+        builder.sender_text(b"bob");
+        builder.text_for_tests(text.as_bytes());
+    }
+    builder.finish(Some(last_id)).unwrap()
+}
+
+#[test]
+fn events_with_messages_have_the_documented_form() {
+    let line =
+        |text: &str, id| json!({"sender": "bob", "content": {"t": "string", "v": text}, "id": id});
+    let event = Event::ChatMessages {
+        channel: "lobby".into(),
+        messages: received(&["a", "b"], 2),
+    };
+    assert_eq!(
+        serde_json::to_value(&event).unwrap(),
+        json!({"event": "ChatMessages", "channel": "lobby", "messages": [line("a", 1), line("b", 2)],
+            "origin": "Live"})
+    );
+    let event = Event::PrivateMessage {
+        channel: "bob".into(),
+        message: PrivateMessage::new(received(&["c"], 3)),
+    };
+    assert_eq!(
+        serde_json::to_value(&event).unwrap(),
+        json!({"event": "PrivateMessage", "channel": "bob", "message": line("c", 3)})
+    );
+}
+
 #[test]
 fn messages_have_the_documented_form() {
     let message = |content| OwnedMessage {
@@ -340,6 +374,12 @@ fn every_kind_of_cause_has_a_name() {
                 elapsed: Duration::from_secs(10),
             },
             json!({"name": "Silent", "for_ms": 10_000}),
+        ),
+        (
+            CauseKind::Slept {
+                elapsed: Duration::from_secs(40),
+            },
+            json!({"name": "Slept", "for_ms": 40_000}),
         ),
         (
             CauseKind::Deadline(Step::Authenticate),
