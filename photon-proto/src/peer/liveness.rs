@@ -12,6 +12,9 @@
 //! send queue        the last byte that the driver took
 //! ```
 //!
+//! The bytes of a message count while it arrives. If it then cannot be decoded or has no meaning,
+//! they count no more: silence and ping are judged as if it had not been there.
+//!
 //! After a sleep of this program the time slept does not count, nothing is overdue before a grace
 //! has passed, and a server of which nothing arrives within it is overdue as [`Overdue::Slept`].
 
@@ -57,6 +60,8 @@ pub(super) struct Liveness {
     partial: Option<Progress>,
     /// Whatever the messages.
     received: Progress,
+    /// `silence` and `received` before bytes of which it is unknown yet whether they are progress.
+    before: Option<(Option<Timestamp>, Progress)>,
     queue: Option<SendQueue>,
     /// When a long message that the driver took whole may still be on its way.
     sending_until: Timestamp,
@@ -114,6 +119,7 @@ impl Liveness {
             silence: None,
             partial: None,
             received: Progress::new(Timestamp::ZERO),
+            before: None,
             queue: None,
             sending_until: Timestamp::ZERO,
             grace: None,
@@ -135,6 +141,7 @@ impl Liveness {
         if earlier >= MAX_SLEEPS_IN_A_ROW {
             return false;
         }
+        self.accept();
         let deadlines = [
             self.silence.as_mut(),
             self.partial.as_mut().map(|partial| &mut partial.at),
@@ -182,17 +189,39 @@ impl Liveness {
 
     /// Starts the deadlines of input again after none was read.
     pub(super) fn resume(&mut self, now: Timestamp) {
+        self.accept();
         self.received = Progress::new(now);
         self.partial = self.partial.map(|_| Progress::new(now));
     }
 
-    /// Counts received bytes. Returns whether they are progress.
+    /// Counts received bytes. Returns whether they are progress, for as long as nothing
+    /// [rejects](Liveness::reject) them.
     pub(super) fn on_bytes(&mut self, now: Timestamp, bytes: usize) -> bool {
         self.on_arrival();
+        if self.before.is_none() {
+            self.before = Some((self.silence, self.received));
+        }
         if let Some(partial) = &mut self.partial {
             partial.add(now, bytes);
         }
         self.received.add(now, bytes)
+    }
+
+    /// The bytes so far were a message.
+    pub(super) const fn accept(&mut self) {
+        self.before = None;
+    }
+
+    /// The bytes so far were no message. Otherwise a server that sends 1,024 bytes of anything in
+    /// the limit would never have to answer a ping.
+    pub(super) fn reject(&mut self) {
+        if let Some((silence, received)) = self.before.take() {
+            self.received = received;
+            // Unless its deadline was started or stopped meanwhile.
+            if self.silence.is_some() && silence.is_some() {
+                self.silence = silence;
+            }
+        }
     }
 
     /// Notes how many bytes the input holds of a message that is incomplete; 0 if of none.

@@ -49,7 +49,10 @@ impl Peer {
                 Inbound::Ignored | Inbound::Bad { .. } | Inbound::Ended(_)
             );
             if is_progress {
+                self.liveness.accept();
                 self.on_progress(now);
+            } else {
+                self.liveness.reject();
             }
             self.liveness.set_partial(now, self.carrier.partial_bytes());
         }

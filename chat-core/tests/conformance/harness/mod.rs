@@ -33,7 +33,7 @@ pub(crate) use expect::{error, exactly_after_ms};
 pub(crate) use log_capture::{lines as log_lines, warnings};
 use passed_time::PassedTime;
 pub(crate) use seen::{Line, Seen, outcomes};
-pub(crate) use server::{Received, Sent, ServerLink};
+pub(crate) use server::{Received, Sent, ServerLink, framed};
 pub(crate) use table::{
     Carrier, Row, TABLE, each, each_with, not_in_json, not_over_datagrams, not_over_datagrams_with,
     over_datagrams, over_datagrams_with, over_messages_with, over_streams, over_streams_with,

@@ -310,7 +310,7 @@ pub(super) fn all_parameters(params: &mut Params<'_>) -> Vec<(u8, Value)> {
 }
 
 /// Encodes a message in a reliable frame on channel 0.
-pub(super) fn framed(message: &[u8]) -> Vec<u8> {
+pub(crate) fn framed(message: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     let frame = tcp::begin_frame(&mut bytes, 0, Delivery::Reliable);
     bytes.extend_from_slice(message);
