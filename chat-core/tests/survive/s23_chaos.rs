@@ -116,8 +116,9 @@ fn act(world: &mut World, rng: &mut Rng, stalls: bool) {
         }
         11 => {
             // A channel lives on without notice only if nobody has asked for it just now: the
-            // client takes an event for the answer otherwise. Spec: SURVIVE 2, table.
-            world.run_for(20_000);
+            // client takes an event for the answer otherwise. Spec: SURVIVE 2, table. A program that
+            // stood still, or a loss by silence, needs time to be back.
+            world.run_for(60_000);
             world.new_life(channel, true);
             world.publish(channel, 1 + rng.below(6) as usize);
         }

@@ -194,6 +194,13 @@ impl Member {
             } => {
                 self.figures.gaps += 1;
                 self.figures.new_lives += u64::from(*new_life);
+                if *new_life {
+                    // Another life is delivered from its begin. A server that was killed just before it
+                    // wrote its state gives ids again, so that its channel is another life with the
+                    // same messages.
+                    self.received.clear();
+                    self.last_of.clear();
+                }
                 self.figures.missing += u64::from(missing.unwrap_or_default());
             }
             Event::ChatMessages { messages, .. } => {
