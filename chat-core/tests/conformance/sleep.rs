@@ -541,3 +541,30 @@ fn case06_a_backlog_of_10_000_messages_is_taken_within_the_budget_of_each_call()
         goes_on(&mut harness);
     });
 }
+
+/// What waits for missing messages goes on waiting: their answer is on its way.
+#[test]
+fn case06_a_question_does_not_time_out_because_of_a_sleep() {
+    each(|mut harness| {
+        quiet(&mut harness, 1_000);
+        let chat = |id| crate::messages::chat("quiet", &["bob"], &["hi".into()], id);
+        harness.raise(0, &chat(1));
+        harness.raise(0, &chat(3));
+        assert_eq!(harness.take_events().len(), 1, "the second waits");
+        freeze(&mut harness, 40_000);
+        harness.pump();
+        harness.advance_ms(500);
+        harness.expect(&[]);
+        harness.raise(0, &chat(2));
+        let names: Vec<_> = harness
+            .take_events()
+            .iter()
+            .map(|event| event.name())
+            .collect();
+        assert!(
+            names.iter().all(|name| *name == "ChatMessages"),
+            "{names:?}"
+        );
+        assert!(!names.is_empty());
+    });
+}

@@ -6,6 +6,7 @@ use crate::model::keys::ChannelKey;
 use crate::operation::subscribe::MAX_HISTORY;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+use core::time::Duration;
 use photon_proto::{HashKeys, Timestamp};
 
 /// How long a question waits for its answer, unless the options of restore set another time.
@@ -172,6 +173,14 @@ impl Questions {
     /// When the oldest running question ends.
     pub(crate) fn deadline(&self) -> Option<Timestamp> {
         self.deadlines.front().map(|front| front.at)
+    }
+
+    /// Puts the deadlines off after a sleep: the answers may be on their way. All by the same time,
+    /// so that they stay in order.
+    pub(crate) fn put_off(&mut self, slept: Duration, earliest: Timestamp) {
+        for deadline in &mut self.deadlines {
+            deadline.at = deadline.at.plus(slept).max(earliest);
+        }
     }
 
     /// Takes the oldest question if its deadline has passed: its channel and serial number.
