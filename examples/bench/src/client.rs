@@ -59,6 +59,8 @@ pub struct Connected {
     pub take_events: bool,
     /// The bytes that the client has received, with what the carrier adds.
     pub received_bytes: u64,
+    /// The challenge in its last datagram.
+    pub challenge: [u8; 4],
     /// How often bytes were passed to it.
     pub received: u64,
     carrier: Carrier,
@@ -110,6 +112,7 @@ impl Connected {
             now: Timestamp::from_millis(1),
             take_events: true,
             received_bytes: 0,
+            challenge: [0; 4],
             received: 0,
             carrier,
             protocol,
@@ -232,6 +235,9 @@ impl Connected {
             while let Some(bytes) = self.chat.transmit(now, link).map(<[u8]>::to_vec) {
                 self.chat.transmitted(link, bytes.len());
                 idle = false;
+                if let Some(challenge) = bytes.get(8..).and_then(<[u8]>::first_chunk) {
+                    self.challenge = *challenge;
+                }
                 if let Some((acceptor, _)) = &mut self.acceptor {
                     allocation_counter::opt_out(|| acceptor.handle_datagram(now, &(), &bytes));
                 }

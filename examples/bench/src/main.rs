@@ -13,7 +13,8 @@
 //! run.
 //!
 //! `cargo run --release -p photon-bench -- hostile` prints what hostile inputs cost, and fails if one
-//! exceeds the limits. With `sample`, it takes some of them only, which takes a quarter of a minute.
+//! exceeds the limits and needs more than was accepted (`hostile-instructions.txt`). With `sample`, it
+//! takes some of them only, which takes a quarter of a minute. With `accept`, it writes the file.
 #![forbid(unsafe_code)]
 
 mod cases;
@@ -42,10 +43,11 @@ fn main() -> ExitCode {
             hostile_table::print(hostile_table::SAMPLE)
         }
         [flag, name, repetitions] if flag == "--run" => run(name, repetitions),
+        [only, accept] if only == "hostile" && accept == "accept" => hostile_table::accept(),
         [flag] if flag == hostile_table::RUN => hostile_table::run(),
         _ => {
             eprintln!(
-                "photon-bench: wrong arguments\nUsage: photon-bench [udp | hostile [sample]]\nPrints the \
+                "photon-bench: wrong arguments\nUsage: photon-bench [udp | hostile [sample | accept]]\nPrints the \
                  table, only the rows of reliable UDP, or the cost of hostile inputs (all, or some \
                  of them). Install valgrind for instruction counts."
             );

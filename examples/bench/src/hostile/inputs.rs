@@ -28,6 +28,9 @@ pub enum Content {
     Raw(Vec<Vec<u8>>),
 }
 
+/// Stands for the challenge of the connection, which is not known before it is open.
+pub(super) const CHALLENGE: [u8; 4] = [0xC4; 4];
+
 /// The limits of a server that has none.
 const NONE: Limits = Limits {
     max_received_bytes: usize::MAX,
@@ -37,7 +40,9 @@ const NONE: Limits = Limits {
     max_memory_bytes: usize::MAX,
 };
 /// The number of values in a message that is just not too large for a client.
-const MANY: usize = 64_000;
+const MANY: usize = 16_000;
+/// More values than a client takes.
+const TOO_MANY: usize = 64_000;
 
 /// Returns all inputs, generated.
 #[must_use]
@@ -58,9 +63,9 @@ pub fn all() -> Vec<Input> {
         for (name, messages) in messages(Protocol::V18) {
             if [
                 "tiny containers",
-                "32,000 properties",
+                "8,000 properties",
                 "a storm of statuses",
-                "32,000 messages",
+                "8,000 messages",
             ]
             .contains(&name)
             {
@@ -167,7 +172,7 @@ fn messages(protocol: Protocol) -> Vec<Named> {
             ],
         ),
         (
-            "32,000 messages",
+            "8,000 messages",
             vec![chat(CHANNEL, texts(vec![""; MANY / 2]))],
         ),
         (
@@ -180,7 +185,7 @@ fn messages(protocol: Protocol) -> Vec<Named> {
         ),
         (
             "deep containers",
-            vec![chat(CHANNEL, objects(vec![deep(30); 2_000]))],
+            vec![chat(CHANNEL, objects(vec![deep(30); MANY / 32]))],
         ),
         ("too deep", vec![chat(CHANNEL, deep(40)); 2_000]),
         (
@@ -195,19 +200,19 @@ fn messages(protocol: Protocol) -> Vec<Named> {
             "one long text",
             vec![chat(CHANNEL, texts(vec!["\u{20ac}".repeat(10_900); 25]))],
         ),
-        ("32,000 properties", vec![properties(shorts(0, 32_000))]),
+        ("8,000 properties", vec![properties(shorts(0, 8_000))]),
         (
-            "32,000 properties, twice",
-            vec![properties(shorts(-100, 32_000)); 2],
+            "8,000 properties, twice",
+            vec![properties(shorts(-100, 8_000)); 2],
         ),
-        ("named properties", vec![properties(named(20_000))]),
+        ("named properties", vec![properties(named(8_000))]),
         (
-            "the same property 32,000 times",
-            vec![properties(vec![(Value::Byte(7), Value::Bool(true)); 32_000]); 2],
+            "the same property 8,000 times",
+            vec![properties(vec![(Value::Byte(7), Value::Bool(true)); 8_000]); 2],
         ),
         (
             "properties in pairs",
-            vec![properties([shorts(0, 16_000), shorts(0, 16_000)].concat())],
+            vec![properties([shorts(0, 4_000), shorts(0, 4_000)].concat())],
         ),
         (
             "one property at a time",
@@ -219,7 +224,7 @@ fn messages(protocol: Protocol) -> Vec<Named> {
         (
             "properties of containers",
             vec![properties(
-                (0..16_000_i16)
+                (0..8_000_i16)
                     .map(|key| (Value::Short(key), objects(vec![])))
                     .collect(),
             )],
@@ -235,7 +240,7 @@ fn messages(protocol: Protocol) -> Vec<Named> {
                         Value::Dictionary(Dictionary {
                             key: Type::Short,
                             value: Type::Bool,
-                            pairs: shorts(0, 32_000),
+                            pairs: shorts(0, 8_000),
                         }),
                     ),
                 ],
@@ -248,31 +253,31 @@ fn messages(protocol: Protocol) -> Vec<Named> {
                     7,
                     &[
                         (1, "nowhere".into()),
-                        (22, Value::Hashtable(Hashtable(shorts(0, 32_000))))
+                        (22, Value::Hashtable(Hashtable(shorts(0, 8_000))))
                     ],
                 );
                 4
             ],
         ),
-        ("32,000 channels", vec![subscribed_channels(names(32_000))]),
+        ("16,000 channels", vec![subscribed_channels(names(MANY))]),
         (
-            "one channel 32,000 times",
-            vec![subscribed_channels(vec![CHANNEL.into(); 20_000])],
+            "one channel 16,000 times",
+            vec![subscribed_channels(vec![CHANNEL.into(); MANY])],
         ),
         (
-            "32,000 channels left",
-            vec![event(6, &[(0, texts(names(32_000)))])],
+            "16,000 channels left",
+            vec![event(6, &[(0, texts(names(MANY)))])],
         ),
         (
-            "32,000 subscribers",
-            vec![presence(23, texts(names(32_000))); 2],
+            "16,000 subscribers",
+            vec![presence(23, texts(names(MANY))); 2],
         ),
         (
-            "properties of 10,000 users",
+            "properties of 4,000 users",
             vec![presence(
                 28,
                 Value::Hashtable(Hashtable(
-                    names(10_000)
+                    names(4_000)
                         .into_iter()
                         .map(|user| {
                             let of_user = vec![(Value::Byte(1), Value::Byte(1))];
@@ -319,7 +324,7 @@ fn messages(protocol: Protocol) -> Vec<Named> {
             vec![event(
                 99,
                 &(0..=254)
-                    .map(|key| (key, objects(vec![Value::Byte(0); 250])))
+                    .map(|key| (key, objects(vec![Value::Byte(0); 62])))
                     .collect::<Vec<_>>(),
             )],
         ),
@@ -327,7 +332,7 @@ fn messages(protocol: Protocol) -> Vec<Named> {
             "the same parameter 200 times",
             vec![event(
                 99,
-                &vec![(1, objects(vec![Value::Byte(0); 300])); 200],
+                &vec![(1, objects(vec![Value::Byte(0); 78])); 200],
             )],
         ),
         ("20,000 responses", vec![response(protocol, None); 20_000]),
@@ -341,6 +346,29 @@ fn messages(protocol: Protocol) -> Vec<Named> {
             vec![[&[0xF3, 4, 0][..], &[255; 60_000]].concat(); 8],
         ),
         ("raw messages", vec![vec![0xF3, 9, 1]; 20_000]),
+        (
+            "too many messages",
+            vec![chat(CHANNEL, objects(vec![Value::Byte(0); TOO_MANY / 2]))],
+        ),
+        (
+            "too many containers",
+            vec![chat(
+                CHANNEL,
+                objects(vec![objects(vec![
+                    Value::Hashtable(Hashtable::default());
+                    TOO_MANY / 2
+                ])]),
+            )],
+        ),
+        (
+            "too many deep containers",
+            vec![chat(CHANNEL, objects(vec![deep(30); TOO_MANY / 32]))],
+        ),
+        ("too many properties", vec![properties(shorts(0, 32_000))]),
+        (
+            "too many channels",
+            vec![subscribed_channels(names(32_000))],
+        ),
     ]
 }
 
@@ -411,7 +439,7 @@ fn raw() -> Vec<(&'static str, Carrier, Vec<Vec<u8>>)> {
         (
             "numbers",
             Carrier::Json,
-            vec![event(&vec!["1e300"; 30_000].join(","))],
+            vec![event(&vec!["1e300"; MANY].join(","))],
         ),
         ("digits", Carrier::Json, vec![event(&"1".repeat(300_000))]),
         (
@@ -422,14 +450,14 @@ fn raw() -> Vec<(&'static str, Carrier, Vec<Vec<u8>>)> {
         (
             "objects",
             Carrier::Json,
-            vec![event(&vec!["{}"; 30_000].join(","))],
+            vec![event(&vec!["{}"; MANY].join(","))],
         ),
         (
             "keys",
             Carrier::Json,
             vec![event(&format!(
                 "{{{}}}",
-                (0..30_000)
+                (0..MANY / 2)
                     .map(|key| format!("\"{key:x}\":0"))
                     .collect::<Vec<_>>()
                     .join(",")
@@ -437,18 +465,41 @@ fn raw() -> Vec<(&'static str, Carrier, Vec<Vec<u8>>)> {
         ),
         ("noise", Carrier::Datagrams, vec![vec![0x5A; 1_200]; 500]),
         (
-            "datagrams of 255 commands",
+            "datagrams of another connection",
             Carrier::Datagrams,
-            vec![
-                [
-                    &[0, 0, 0, 100, 0, 0, 0, 7, 0, 0, 0, 0][..],
-                    &[6, 255, 0, 0, 0, 0, 0, 12, 0, 0, 0, 9].repeat(100)
-                ]
-                .concat();
-                500
-            ],
+            vec![datagram([1; 4], |_| [0, 0, 0, 9]); 500],
+        ),
+        (
+            "repeated commands",
+            Carrier::Datagrams,
+            vec![datagram(CHALLENGE, |_| [0, 0, 0, 9]); 500],
+        ),
+        (
+            "commands in disorder",
+            Carrier::Datagrams,
+            (0..500)
+                .map(|_| datagram(CHALLENGE, |number| [0, 0, 0, 120 - number]))
+                .collect(),
+        ),
+        (
+            "commands far ahead",
+            Carrier::Datagrams,
+            (0..=255)
+                .map(|one| datagram(CHALLENGE, |number| [one, 1, number, 9]))
+                .collect(),
         ),
     ]
+}
+
+/// A datagram with 100 reliable commands without content. Spec: udp.md 2 and 3.
+fn datagram(challenge: [u8; 4], sequence: impl Fn(u8) -> [u8; 4]) -> Vec<u8> {
+    let mut bytes = vec![0, 0, 0, 100, 0, 0, 0, 7];
+    bytes.extend(challenge);
+    for number in 0..100 {
+        bytes.extend([6, 0, 1, 0, 0, 0, 0, 12]);
+        bytes.extend(sequence(number));
+    }
+    bytes
 }
 
 fn texts(all: impl IntoIterator<Item: Into<photon_proto::Text>>) -> Value {

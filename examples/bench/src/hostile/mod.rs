@@ -110,7 +110,14 @@ fn pass(connected: &mut Connected, calls: &mut impl Calls, input: &Input) {
         }
         Content::Raw(all) => {
             for bytes in all {
-                connected.input_with(calls, bytes);
+                let mut bytes = bytes.clone();
+                // Without the challenge a datagram is dropped at once. Spec: udp.md 2.
+                if let Some(challenge) = bytes.get_mut(8..12)
+                    && *challenge == inputs::CHALLENGE
+                {
+                    challenge.copy_from_slice(&connected.challenge);
+                }
+                connected.input_with(calls, &bytes);
             }
         }
     }
