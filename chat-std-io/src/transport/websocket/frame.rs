@@ -335,4 +335,185 @@ mod tests {
         assert!(reader.next(&[0x89, 3, 1, 2, 3]).is_ok());
         assert!(reader.next(&[0x80, 3]).is_err());
     }
+
+    /// Numbers that depend only on the seed.
+    struct Numbers(u64);
+
+    impl Numbers {
+        fn below(&mut self, limit: usize) -> usize {
+            self.0 ^= self.0 << 13;
+            self.0 ^= self.0 >> 7;
+            self.0 ^= self.0 << 17;
+            (self.0 >> 16) as usize % limit
+        }
+    }
+
+    /// The end of a stream of frames.
+    #[derive(Debug, PartialEq, Eq)]
+    enum End {
+        Input,
+        Close,
+        Refused,
+    }
+
+    const MAX_BYTES: usize = 300;
+
+    /// Complete frames of a server, most of which keep the rules.
+    fn stream(numbers: &mut Numbers) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut open = false;
+        for _ in 0..numbers.below(30) {
+            let broken = numbers.below(25) == 0;
+            let (mut opcode, mut fin) = match numbers.below(20) {
+                0..3 => (opcode::PING, true),
+                3..5 => (opcode::PONG, true),
+                5 if numbers.below(8) == 0 => (opcode::CLOSE, true),
+                number if open => (opcode::CONTINUATION, number % 2 == 0),
+                number => ([opcode::TEXT, opcode::BINARY][number % 2], number % 3 > 0),
+            };
+            let mut length = match (opcode < opcode::CLOSE, numbers.below(30)) {
+                (true, 0) => MAX_BYTES,
+                (true, 1..4) => numbers.below(MAX_BYTES),
+                (true, 4..8) => 0,
+                _ => numbers.below(20),
+            };
+            let (mut reserved, mut mask) = (0, 0);
+            match numbers.below(7) {
+                _ if !broken => {}
+                0 => reserved = 1 << (4 + numbers.below(3)),
+                1 => mask = 0x80,
+                2 => opcode = [3, 7, 11, 15][numbers.below(4)],
+                3 => {
+                    opcode = if open {
+                        opcode::TEXT
+                    } else {
+                        opcode::CONTINUATION
+                    }
+                }
+                4 => (opcode, fin) = (opcode::PING, false),
+                5 => (opcode, length) = (opcode::PONG, MAX_CONTROL_BYTES + 1),
+                _ => length = MAX_BYTES + 1,
+            }
+            if opcode < opcode::CLOSE {
+                open = !fin;
+            }
+            let mut payload = vec![b'a' + numbers.below(26) as u8; length];
+            if opcode == opcode::CLOSE {
+                payload.splice(.., [3, 0xe8, b'o', b'k']);
+            }
+            bytes.push(u8::from(fin) << 7 | reserved as u8 | opcode);
+            // A length may have a longer form than it needs: RFC 6455, 5.2 only forbids to send it.
+            match payload.len() {
+                length @ ..126 => bytes.push(mask | length as u8),
+                length => {
+                    bytes.push(mask | 126);
+                    bytes.extend((length as u16).to_be_bytes());
+                }
+            }
+            if mask > 0 {
+                bytes.extend([0; 4]);
+            }
+            bytes.extend(payload);
+        }
+        bytes
+    }
+
+    fn ours(input: &[u8], numbers: &mut Numbers) -> (Vec<String>, End) {
+        let mut reader = FrameReader::new(MAX_BYTES);
+        let mut seen = Vec::new();
+        let mut left = input;
+        while !left.is_empty() {
+            let (mut piece, rest) = left.split_at((1 + numbers.below(40)).min(left.len()));
+            left = rest;
+            while !piece.is_empty() {
+                match reader.next(piece) {
+                    Ok((used, frame)) => {
+                        match frame {
+                            Some(Frame::Close(_)) => return (seen, End::Close),
+                            Some(Frame::Fragment) | None => {}
+                            Some(frame) => seen.push(match frame {
+                                Frame::Message { text, bytes } => format!("{text} {bytes:?}"),
+                                Frame::Ping(bytes) => format!("ping {bytes:?}"),
+                                _ => "pong".to_owned(),
+                            }),
+                        }
+                        piece = &piece[used..];
+                    }
+                    Err(_) => return (seen, End::Refused),
+                }
+            }
+        }
+        (seen, End::Input)
+    }
+
+    /// Input in pieces, and an output that takes everything.
+    struct Pieces<'i> {
+        left: &'i [u8],
+        numbers: &'i mut Numbers,
+    }
+
+    impl std::io::Read for Pieces<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+            if self.left.is_empty() {
+                return Err(std::io::ErrorKind::WouldBlock.into());
+            }
+            let length = (1 + self.numbers.below(40)).min(buffer.len());
+            let (piece, rest) = self.left.split_at(length.min(self.left.len()));
+            buffer[..piece.len()].copy_from_slice(piece);
+            self.left = rest;
+            Ok(piece.len())
+        }
+    }
+
+    impl std::io::Write for Pieces<'_> {
+        fn write(&mut self, buffer: &[u8]) -> std::io::Result<usize> {
+            Ok(buffer.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn tungstenites(input: &[u8], numbers: &mut Numbers) -> (Vec<String>, End) {
+        use tungstenite::protocol::{Role, WebSocketConfig};
+        use tungstenite::{Error, Message, WebSocket};
+
+        let config = WebSocketConfig::default()
+            .max_message_size(Some(MAX_BYTES))
+            .max_frame_size(Some(MAX_BYTES));
+        let pieces = Pieces {
+            left: input,
+            numbers,
+        };
+        let mut socket = WebSocket::from_raw_socket(pieces, Role::Client, Some(config));
+        let mut seen = Vec::new();
+        loop {
+            seen.push(match socket.read() {
+                Ok(Message::Text(text)) => format!("true {:?}", text.as_bytes()),
+                Ok(Message::Binary(bytes)) => format!("false {:?}", &bytes[..]),
+                Ok(Message::Ping(bytes)) => format!("ping {:?}", &bytes[..]),
+                Ok(Message::Pong(_)) => "pong".to_owned(),
+                Ok(_) => return (seen, End::Close),
+                Err(Error::Io(_)) => return (seen, End::Input),
+                Err(_) => return (seen, End::Refused),
+            });
+        }
+    }
+
+    /// Both readers get the same frames in different pieces. What they are known to differ in is left
+    /// out: tungstenite checks the UTF-8 of texts and the code of a close (here `close.rs` and the
+    /// client do), and it finds a broken rule only when the whole frame has arrived.
+    #[test]
+    fn sound06_frames_are_those_of_tungstenite() {
+        let mut ends = [0; 3];
+        for seed in 1..=4_000 {
+            let mut numbers = Numbers(0x9E37_79B9_7F4A_7C15_u64.wrapping_mul(seed));
+            let input = stream(&mut numbers);
+            let expected = tungstenites(&input, &mut numbers);
+            assert_eq!(ours(&input, &mut numbers), expected, "seed {seed}");
+            ends[expected.1 as usize] += 1;
+        }
+        assert!(ends.iter().all(|count| *count > 100), "{ends:?}");
+    }
 }
