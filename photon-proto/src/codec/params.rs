@@ -575,8 +575,19 @@ impl<'a> Params<'a> {
             }
             return Ok(());
         }
+        let text_code = codec::text_code(self.protocol);
         for index in 0..count {
             let start = self.start();
+            // Texts, nearly all elements, take a path without the large results of other values.
+            if self.reader.rest().first() == Some(&text_code) {
+                let mut reader = self.reader;
+                let _code = reader.u8("type code")?;
+                if let Ok(bytes) = codec::string_bytes(self.protocol, &mut reader) {
+                    self.reader = reader;
+                    each(text(bytes));
+                    continue;
+                }
+            }
             match read(self) {
                 Ok(element) => each(element),
                 Err(error) => {
