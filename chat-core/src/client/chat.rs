@@ -73,6 +73,8 @@ impl ChatClient {
             let ids = pairs.map(|(name, id)| self.model.last_id_for(name.as_ref(), *id));
             options.set_last_ids(ids.collect());
         }
+        // Without a position, a hole after a loss could not be noticed. Spec: chat.md 4.1.
+        let has_anchor = self.resubscription.is_some() && options.set_anchor();
         let space = self.pending.subscribe.check_space();
         self.send_chat(operation::SUBSCRIBE, false, |buffer, config| {
             subscribe::write(buffer, config, channels.clone(), &options)?;
@@ -89,7 +91,11 @@ impl ChatClient {
             );
         }
         let (id, timer) = (self.pending.next_id(), self.request_timer());
-        let history = options.history();
+        let history = if has_anchor {
+            Some(RequestedHistory::ANCHOR)
+        } else {
+            options.history()
+        };
         self.pending
             .subscribe
             .push(id, RequestKind::Application, channels.clone(), timer);

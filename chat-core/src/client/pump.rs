@@ -119,6 +119,7 @@ impl ChatClient {
         if self.poll_timeout().is_none_or(|at| at > now) {
             return Serviced { more: false };
         }
+        self.model.questions.begin_pass();
         // The peer comes first: a resend or a ping must not wait behind a long backlog of messages.
         if let Some(connection) = &mut self.connection {
             connection.peer.handle_timeout(now);

@@ -10,7 +10,7 @@ use crate::event::{ChannelOutcome, Event, MessageToken, RequestId};
 use crate::link::LinkErrorKind;
 use crate::model::Channel;
 use crate::operation::names::check_names;
-use crate::operation::pending::RequestKind;
+use crate::operation::pending::{RequestKind, RequestedHistory};
 use crate::operation::{friends, status, subscribe, unsubscribe};
 use crate::options::{StatusMessage, SubscribeOptions};
 use crate::restore::{
@@ -335,8 +335,13 @@ impl ChatClient {
             Request::Subscribe(subscription) => {
                 let names = &subscription.names;
                 let options = self.restoring_options(subscription, restore);
-                let options = subscribe::check(&options, names.len())?;
-                let history = options.history();
+                let mut options = subscribe::check(&options, names.len())?;
+                let has_anchor = subscription.is_new && options.set_anchor();
+                let history = if has_anchor {
+                    Some(RequestedHistory::ANCHOR)
+                } else {
+                    options.history()
+                };
                 let last_ids = options.last_ids().unwrap_or_default().to_vec();
                 self.send_chat(operation::SUBSCRIBE, false, |buffer, config| {
                     Ok(subscribe::write(buffer, config, names.iter(), &options)?)

@@ -35,10 +35,16 @@ pub(crate) enum RequestKind {
 /// The history that a request asks for, of one channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RequestedHistory {
-    /// The number of messages, -1 for all.
+    /// The number of messages, -1 for all. [`RequestedHistory::ANCHOR`]: the application wants none,
+    /// and the client asks for the newest one by itself.
     pub(crate) messages: i32,
     /// The id of the last message that the application has, 0 for none.
     pub(crate) last_id: i32,
+}
+
+impl RequestedHistory {
+    /// A history of one message that is not delivered.
+    pub(crate) const ANCHOR: i32 = 0;
 }
 
 /// A request that has a name less to wait for.

@@ -41,6 +41,15 @@ impl<'o> CheckedOptions<'o> {
         self.history
     }
 
+    /// Asks for the newest message if the options ask for no history. Returns whether they do.
+    pub(crate) fn set_anchor(&mut self) -> bool {
+        let is_needed = self.history.is_none();
+        if is_needed {
+            self.history = Some(1);
+        }
+        is_needed
+    }
+
     pub(crate) fn last_ids(&self) -> Option<&[i32]> {
         self.last_ids.as_deref()
     }

@@ -1,6 +1,8 @@
 //! The wanted state comes back on a new connection. chat.md 10, R1, R7, R12.
 
-use crate::harness::{Harness, Seen, bools, each_with, outcomes, over_streams_with, strings};
+use crate::harness::{
+    Harness, Seen, bools, each_with, objects, outcomes, over_streams_with, strings,
+};
 use chat_core::{
     ChatConfig, Outcome, PrivateOptions, PublishOptions, RequestError, RequestId, Restore, State,
     StatusMessage, SubscribeOptions, UserStatus,
@@ -515,7 +517,8 @@ fn restore_asks_again_without_refused_creation_options_if_the_application_allows
                 return;
             }
             harness.expect(&[]);
-            harness.expect_request(0, false, &[(0, strings(&["a"]))]);
+            let anchor = (14, Value::Int(1));
+            harness.expect_request(0, false, &[(0, strings(&["a"])), anchor]);
             confirm(&mut harness, &["a"]);
             harness.expect(&[done(&["a"], own)]);
             // The next connection tries the options first: the channel may not exist any more.
@@ -730,5 +733,101 @@ fn restore_leaves_nothing_behind() {
         harness.advance_ms(60_000);
         harness.forget();
         assert_eq!(harness.client.check_at_rest(), Ok(()));
+    });
+}
+
+/// The history of one channel.
+#[track_caller]
+fn history(harness: &mut Harness, channel: &str, texts: &[&str], last_id: i32) {
+    let messages: Vec<Value> = texts.iter().map(|&text| text.into()).collect();
+    harness.raise(
+        0,
+        &[
+            (1, channel.into()),
+            (4, strings(&vec!["bob"; texts.len()])),
+            (2, objects(&messages)),
+            (8, last_id.into()),
+        ],
+    );
+}
+
+/// Event 5 and single messages, in one call of `service`.
+#[track_caller]
+fn together(harness: &mut Harness, channel: &str, messages: &[(&str, i32)]) {
+    let confirmed = [(0, strings(&[channel])), (15, bools(&[true]))];
+    let mut events = vec![harness.event(5, &confirmed)];
+    for (text, id) in messages {
+        let message = [
+            (1, channel.into()),
+            (4, strings(&["bob"])),
+            (2, objects(&[(*text).into()])),
+            (8, (*id).into()),
+        ];
+        events.push(harness.event(0, &message));
+    }
+    let link = harness.link();
+    for event in events {
+        harness.deliver_without_pump(link, &event);
+    }
+    harness.pump();
+}
+
+/// The texts of the messages since the last check, and the gaps.
+#[track_caller]
+fn received(harness: &mut Harness) -> Vec<String> {
+    let texts = |seen: Seen| match seen {
+        Seen::Messages { lines, .. } => lines
+            .iter()
+            .map(|line| line.content.as_str().unwrap_or_default().to_owned())
+            .collect(),
+        Seen::Gap { after, .. } => vec![format!("gap after {after}")],
+        _ => Vec::new(),
+    };
+    seen(harness).into_iter().flat_map(texts).collect()
+}
+
+#[test]
+fn restore_asks_for_an_anchor_that_is_not_delivered_and_shows_what_was_missed() {
+    each_with(restoring, |mut harness| {
+        harness.go_to(State::ConnectedToFrontEnd);
+        harness.subscribe(&["a"]);
+        harness.pump();
+        harness.expect_request(0, false, &[(0, strings(&["a"])), (14, Value::Int(1))]);
+        together(&mut harness, "a", &[("old", 7)]);
+        assert_eq!(received(&mut harness), [""; 0]);
+        assert_eq!(harness.client.channel("a").unwrap().last_id(), 7);
+        lose(&mut harness);
+        come_back(&mut harness);
+        let sent = harness.server().requests.pop_front().unwrap();
+        if !harness.row.json {
+            assert!(sent.parameters.contains(&(9, vec![3].into())), "{sent:?}");
+        }
+        confirm(&mut harness, &["a"]);
+        let all = ["older", "older", "older", "old", "missed 8", "missed 9"];
+        history(&mut harness, "a", &all, 9);
+        assert_eq!(received(&mut harness), ["missed 8", "missed 9"]);
+        history(&mut harness, "a", &["live"], 10);
+        assert_eq!(received(&mut harness), ["live"]);
+    });
+}
+
+#[test]
+fn restore_a_live_message_before_the_anchor_is_delivered() {
+    each_with(restoring, |mut harness| {
+        harness.go_to(State::ConnectedToFrontEnd);
+        for (channel, live, anchor) in [("b", 8, 7), ("c", 1, 1), ("d", 8, 8)] {
+            harness.subscribe(&[channel]);
+            harness.pump();
+            together(&mut harness, channel, &[("live", live), ("maybe", anchor)]);
+            assert_eq!(received(&mut harness), ["live"]);
+            history(&mut harness, channel, &["next"], live + 1);
+            assert_eq!(received(&mut harness), ["next"]);
+        }
+        // Alone, a message is never taken for the anchor.
+        harness.subscribe(&["e"]);
+        harness.pump();
+        confirm(&mut harness, &["e"]);
+        history(&mut harness, "e", &["live"], 5);
+        assert_eq!(received(&mut harness), ["live"]);
     });
 }

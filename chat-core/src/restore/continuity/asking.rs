@@ -1,9 +1,10 @@
 //! Questions of one channel: when the client asks the server for messages, and how long it waits.
 
 use super::{
-    Cached, Continuity, Fingerprint, MAX_QUESTIONS, Question, QuestionKind, Questions, Recent,
-    Step, Surroundings, is_within,
+    Anchor, Cached, Continuity, Fingerprint, MAX_QUESTIONS, Question, QuestionKind, Questions,
+    Recent, Step, Surroundings, is_within,
 };
+use crate::operation::pending::RequestedHistory;
 use crate::timers::Timer;
 use alloc::vec::Vec;
 use photon_proto::{HashKeys, Timestamp};
@@ -171,7 +172,13 @@ impl Continuity {
         }
         let waits = self.known && (!self.proven || self.holds());
         let open = self.open.get_or_insert_default();
-        open.expects_history = true;
+        if messages == RequestedHistory::ANCHOR && !self.known {
+            open.anchor = Anchor::Expected {
+                pass: questions.pass,
+            };
+        } else {
+            open.expects_history = true;
+        }
         open.window = Timer::Armed {
             after_ms: questions.window_ms(),
         };
@@ -182,8 +189,9 @@ impl Continuity {
             .is_none_or(|question| !question.kind.is_own());
         if waits && replaced {
             let full_answer = questions.full_answer();
+            // An anchor is one message as well.
             let messages =
-                usize::try_from(messages).map_or(full_answer, |one| one.min(full_answer));
+                usize::try_from(messages).map_or(full_answer, |one| one.clamp(1, full_answer));
             let question = open.question.replace(Question {
                 serial: None,
                 kind: QuestionKind::Application { messages },

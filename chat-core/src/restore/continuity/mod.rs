@@ -15,6 +15,7 @@
 //! histories and events 5 arrive. So no rule depends on it: each event 0 is judged by its ids and by
 //! the messages that were delivered before, whenever it arrives.
 
+mod anchor;
 mod asking;
 mod fingerprint;
 mod held;
@@ -29,6 +30,7 @@ use crate::model::keys::ChannelKey;
 use crate::timers::Timer;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use anchor::Anchor;
 use held::{Held, Holes};
 use photon_proto::{HashKeys, Timestamp};
 
@@ -102,6 +104,7 @@ struct Open {
     expects_history: bool,
     /// Whether messages were dropped because of a cap.
     cut: bool,
+    anchor: Anchor,
 }
 
 impl Open {
@@ -217,6 +220,9 @@ impl Continuity {
             1 <= first && first <= last && (last - first) as usize + 1 == event.len(),
             "an event has consecutive ids"
         );
+        if let Some(steps) = self.take_anchor(around, event, first, last) {
+            return steps;
+        }
         let mut steps = Vec::new();
         let origin = self.origin(around.now, first, last);
         let messages = event.part(0, event.len(), origin);

@@ -39,6 +39,8 @@ pub(crate) struct Questions {
     to_send: VecDeque<(ChannelKey, i32)>,
     /// Messages that arrived again and were not delivered.
     repeated: u64,
+    /// Counts the calls of `service` that process input.
+    pub(super) pass: u64,
 }
 
 #[derive(Debug)]
@@ -71,7 +73,13 @@ impl Questions {
             armed: Vec::new(),
             to_send: VecDeque::new(),
             repeated: 0,
+            pass: 0,
         }
+    }
+
+    /// Notes that another call of `service` processes input.
+    pub(crate) const fn begin_pass(&mut self) {
+        self.pass += 1;
     }
 
     pub(crate) const fn keys(&self) -> &HashKeys {
