@@ -318,11 +318,11 @@ pub use chat_core;
 pub use chat_core::{
     AuthData, AuthValues, Authenticated, BadMessage, CauseKind, Channel, ChannelOutcome,
     ChatClient, ChatConfig, ConnectOptions, Content, DisconnectCause, Encryption, ErrorInfo, Event,
-    Hashtable, Limits, LinkErrorKind, Listener, Message, Messages, OperationOptions, Outcome,
-    OwnedContent, OwnedMessage, PeerErrorCode, PrivateMessage, PrivateOptions, PropertiesChange,
-    PropertyOptions, PublishOptions, Region, RegionsError, RequestError, RequestId, Server,
-    ServerError, Serviced, State, Stats, StatusChange, StatusMessage, SubscribeOptions,
-    SubscriberChange, Text, Timestamp, UserStatus, Value,
+    Hashtable, Kept, Limits, LinkErrorKind, Listener, Message, MessageToken, Messages,
+    OperationOptions, Origin, Outcome, OwnedContent, OwnedMessage, PeerErrorCode, PrivateMessage,
+    PrivateOptions, PropertiesChange, PropertyOptions, PublishOptions, Region, RegionsError,
+    RequestError, RequestId, Restore, Server, ServerError, Serviced, State, Stats, StatusChange,
+    StatusMessage, SubscribeOptions, SubscriberChange, Text, Timestamp, UserStatus, Value,
 };
 #[cfg(any(unix, windows))]
 pub use open_socket::OpenSocket;

@@ -1,7 +1,5 @@
 //! Sessions that come back by themselves: the scenarios of SURVIVE 9, in virtual time, over every
 //! transport and serialization. [`world`] runs them, [`seen`] judges.
-// The runner serves scenarios that land one by one, with what they are about.
-#![allow(dead_code, reason = "used by scenarios to come")]
 
 mod row;
 mod seen;

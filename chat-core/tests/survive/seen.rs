@@ -12,6 +12,7 @@ use crate::truth::{Key, Truth};
 pub(crate) enum Seen {
     Message {
         at_ms: u64,
+        #[expect(dead_code, reason = "failures print it")]
         id: Option<i32>,
         text: String,
         origin: Origin,

@@ -72,8 +72,4 @@ impl Truth {
         let mut newest = self.all.iter().filter(published_by).rev();
         newest.by_ref().take(self.history).any(|one| one.key == key)
     }
-
-    pub(crate) fn history(&self) -> usize {
-        self.history
-    }
 }
