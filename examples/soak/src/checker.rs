@@ -60,6 +60,8 @@ pub(crate) struct Checker {
     /// Requests without a result, with the names that are not settled yet.
     open: BTreeMap<RequestId, BTreeSet<String>>,
     subscribed: BTreeSet<String>,
+    /// The subscribed channels whose subscribers the server has listed on this connection.
+    listed: BTreeSet<String>,
     /// Texts received in a channel since its last confirmed subscription. The set starts again with
     /// each subscription, because history may repeat older messages.
     received: BTreeMap<String, BTreeSet<String>>,
@@ -75,6 +77,7 @@ impl Checker {
             error_due: false,
             open: BTreeMap::new(),
             subscribed: BTreeSet::new(),
+            listed: BTreeSet::new(),
             received: BTreeMap::new(),
             messages: 0,
             outcomes: 0,
@@ -104,6 +107,12 @@ impl Checker {
         &self.user
     }
 
+    /// Whether the client must know the subscribers of a channel. Only an event 5 for this channel
+    /// alone lists them; one with several names leaves those of an earlier connection as they were.
+    pub(crate) fn knows_subscribers(&self, channel: &str) -> bool {
+        self.listed.contains(channel)
+    }
+
     pub(crate) fn subscribed(&self) -> &BTreeSet<String> {
         &self.subscribed
     }
@@ -121,6 +130,7 @@ impl Checker {
                 assert_eq!(*from, self.state, "{user}: a state was skipped");
                 if *from == State::ConnectedToFrontEnd {
                     self.subscribed.clear();
+                    self.listed.clear();
                     self.received.clear();
                     // The results of everything pending come first. Contract, point 8.
                     assert!(
@@ -141,6 +151,15 @@ impl Checker {
             Event::UnsubscribeResult(outcomes) => self.check_outcomes(outcomes, false),
             Event::ChatMessages { channel, messages } => {
                 self.check_messages(log, channel, messages)
+            }
+            // Who was away and asks for less than the whole history misses messages, and a channel
+            // that everybody left begins a new life. The scenarios of chat-core judge the rest.
+            Event::Gap {
+                channel, new_life, ..
+            } => {
+                if *new_life {
+                    self.received.remove(&**channel);
+                }
             }
             Event::PrivateMessage { channel, message } => {
                 let text = message.content().as_str().expect("a text");
@@ -216,6 +235,11 @@ impl Checker {
                 (Outcome::Done, true) => {
                     assert_eq!(self.state, State::ConnectedToFrontEnd);
                     self.subscribed.insert(channel.clone());
+                    if outcomes.len() == 1 {
+                        self.listed.insert(channel.clone());
+                    } else {
+                        self.listed.remove(&channel);
+                    }
                     self.received.remove(&channel);
                 }
                 (Outcome::Done, false) => {
