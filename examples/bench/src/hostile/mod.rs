@@ -77,8 +77,8 @@ pub fn longest_calls(input: &Input, count: usize) -> Vec<u64> {
     longest.into_iter().map(|(_, number)| number).collect()
 }
 
-/// Passes the input to a connected client, for callgrind: it collects inside of [`one_call`] and
-/// [`one_long_call`], which makes the calls with the numbers in `longest`.
+/// Passes the input to a connected client, for callgrind: it collects inside of `one_call` and
+/// `one_long_call`, which makes the calls with the numbers in `longest`.
 pub fn run(input: &Input, longest: &[u64]) {
     let mut connected = Connected::new(input.carrier, input.protocol);
     let mut counted = Counted {
