@@ -18,7 +18,7 @@ use crate::options::{
     OperationOptions, PrivateOptions, PropertyOptions, PublishOptions, StatusMessage,
     SubscribeOptions,
 };
-use crate::restore::{QueuedTarget, Reports};
+use crate::restore::Reports;
 use crate::state::State;
 use crate::status::UserStatus;
 use crate::timers::Timer;
@@ -205,24 +205,15 @@ impl ChatClient {
     {
         let is_queued = self.queues_messages()?;
         check_name(channel, "channel name")?;
-        let write = |buffer: &mut Vec<u8>, config: &ChatConfig| {
-            publish::write(buffer, config, channel, content, options)
-        };
-        let fingerprint = self.fingerprint(content);
-        if is_queued {
-            return self.queue_message(QueuedTarget::Channel(channel.into()), fingerprint, write);
-        }
-        let space = self.check_confirmations();
-        self.send_chat(operation::PUBLISH, false, |buffer, config| {
-            write(buffer, config)?;
-            // Reported last, as in `subscribe`.
-            space
-        })?;
-        let token = self.next_message_token();
-        if self.confirm.is_some() {
-            self.expect_result(token, Receiver::Channel(channel.into()), fingerprint, None);
-        }
-        Ok(token)
+        let receiver = || Receiver::Channel(channel.into());
+        self.send_message(
+            operation::PUBLISH,
+            receiver,
+            false,
+            is_queued,
+            content,
+            |buffer, config| publish::write(buffer, config, channel, content, options),
+        )
     }
 
     /// Sends a private message (`sendPrivateMessage`). The server sends it back to this user, too.
@@ -252,26 +243,44 @@ impl ChatClient {
     {
         let is_queued = self.queues_messages()?;
         check_name(user, "user id")?;
-        let encrypt = options.encrypt;
-        let write = |buffer: &mut Vec<u8>, config: &ChatConfig| {
-            private::write(buffer, config, user, content, options)
-        };
+        let receiver = || Receiver::User(user.into());
+        let code = operation::SEND_PRIVATE;
+        let token = self.send_message(
+            code,
+            receiver,
+            options.encrypt,
+            is_queued,
+            content,
+            |buffer, config| private::write(buffer, config, user, content, options),
+        )?;
+        if !is_queued {
+            self.model.on_private_message_sent(user);
+        }
+        Ok(token)
+    }
+
+    /// Sends a message, or queues it until it can be sent.
+    fn send_message<C: Encode + ?Sized>(
+        &mut self,
+        code: u8,
+        receiver: impl FnOnce() -> Receiver,
+        encrypt: bool,
+        is_queued: bool,
+        content: &C,
+        write: impl FnOnce(&mut Vec<u8>, &ChatConfig) -> Result<(), RequestError>,
+    ) -> Result<MessageToken, RequestError> {
         let fingerprint = self.fingerprint(content);
         if is_queued {
-            let user = user.into();
-            return self.queue_message(QueuedTarget::User { user, encrypt }, fingerprint, write);
+            return self.queue_message(receiver(), encrypt, fingerprint, write);
         }
         let space = self.check_confirmations();
-        self.send_chat(operation::SEND_PRIVATE, encrypt, |buffer, config| {
+        self.send_chat(code, encrypt, |buffer, config| {
             write(buffer, config)?;
             // Reported last, as in `subscribe`.
             space
         })?;
-        self.model.on_private_message_sent(user);
         let token = self.next_message_token();
-        if self.confirm.is_some() {
-            self.expect_result(token, Receiver::User(user.into()), fingerprint, None);
-        }
+        self.expect_result(token, receiver, fingerprint, None);
         Ok(token)
     }
 

@@ -33,13 +33,14 @@ impl ChatClient {
     pub(super) fn expect_result(
         &mut self,
         token: MessageToken,
-        receiver: Receiver,
+        receiver: impl FnOnce() -> Receiver,
         content: Option<Fingerprint>,
         now: Option<Timestamp>,
     ) {
         let (Some(confirm), Some(content)) = (&mut self.confirm, content) else {
             return;
         };
+        let receiver = receiver();
         let channel = match &receiver {
             Receiver::Channel(name) => self.model.public.get(name),
             Receiver::User(user) => self.model.private.get(user),

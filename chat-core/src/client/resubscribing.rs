@@ -14,8 +14,8 @@ use crate::operation::pending::{RequestKind, RequestedHistory};
 use crate::operation::{friends, status, subscribe, unsubscribe};
 use crate::options::{StatusMessage, SubscribeOptions};
 use crate::restore::{
-    AfterLoss, Finished, QueuedMessage, QueuedTarget, Reports, Request, Resubscription,
-    Subscription, WantedMessage,
+    AfterLoss, Finished, QueuedMessage, Reports, Request, Resubscription, Subscription,
+    WantedMessage,
 };
 use crate::state::{CauseKind, DisconnectCause, DisconnectReason, State};
 use crate::status::UserStatus;
@@ -127,7 +127,8 @@ impl ChatClient {
 
     pub(super) fn queue_message(
         &mut self,
-        target: QueuedTarget,
+        receiver: Receiver,
+        encrypt: bool,
         content: Option<Fingerprint>,
         write: impl FnOnce(&mut Vec<u8>, &ChatConfig) -> Result<(), RequestError>,
     ) -> Result<MessageToken, RequestError> {
@@ -142,7 +143,8 @@ impl ChatClient {
         if let Some(restore) = &mut self.resubscription {
             restore.outbox.push(QueuedMessage {
                 token,
-                target,
+                receiver,
+                encrypt,
                 content,
                 bytes,
             });
@@ -420,21 +422,18 @@ impl ChatClient {
 
     /// Sends a queued message.
     fn send_queued(&mut self, message: &QueuedMessage) -> Result<(), RequestError> {
-        let (code, encrypt) = match &message.target {
-            QueuedTarget::Channel(_) => (operation::PUBLISH, false),
-            QueuedTarget::User { encrypt, .. } => (operation::SEND_PRIVATE, *encrypt),
-        };
-        self.send_chat(code, encrypt, |buffer, _| {
-            buffer.extend_from_slice(&message.bytes);
-            Ok(())
-        })?;
-        let receiver = match &message.target {
-            QueuedTarget::Channel(name) => Receiver::Channel(name.clone()),
-            QueuedTarget::User { user, .. } => {
-                self.model.on_private_message_sent(user);
-                Receiver::User(user.clone())
-            }
-        };
+        self.send_chat(
+            message.receiver.operation(),
+            message.encrypt,
+            |buffer, _| {
+                buffer.extend_from_slice(&message.bytes);
+                Ok(())
+            },
+        )?;
+        if let Receiver::User(user) = &message.receiver {
+            self.model.on_private_message_sent(user);
+        }
+        let receiver = || message.receiver.clone();
         self.expect_result(message.token, receiver, message.content, Some(self.now));
         Ok(())
     }

@@ -32,7 +32,7 @@ pub(super) enum Refused {
 
 impl Answers {
     /// Notes a request.
-    pub(super) fn expect(&mut self, token: Option<MessageToken>) {
+    pub(super) fn add(&mut self, token: Option<MessageToken>) {
         if self.incomplete {
             return;
         }

@@ -60,6 +60,16 @@ pub(crate) enum Receiver {
     User(Text),
 }
 
+impl Receiver {
+    /// The code of the operation that sends to it.
+    pub(crate) const fn operation(&self) -> u8 {
+        match self {
+            Self::Channel(_) => operation::PUBLISH,
+            Self::User(_) => operation::SEND_PRIVATE,
+        }
+    }
+}
+
 /// A message that waits for its result.
 #[derive(Debug)]
 struct Open {
@@ -123,10 +133,7 @@ impl Confirmations {
         after: i32,
         content: Fingerprint,
     ) {
-        match receiver {
-            Receiver::Channel(_) => self.published.expect(Some(token)),
-            Receiver::User(_) => self.private.expect(Some(token)),
-        }
+        self.note_request(receiver.operation(), Some(token));
         self.open.push_back(Open {
             token,
             receiver,
@@ -142,8 +149,12 @@ impl Confirmations {
     /// Notes a request that the application encoded itself. It has no token, but may be answered
     /// like the others.
     pub(crate) fn on_raw_request(&mut self, code: u8) {
+        self.note_request(code, None);
+    }
+
+    fn note_request(&mut self, code: u8, token: Option<MessageToken>) {
         if let Some(answers) = self.answers(code) {
-            answers.expect(None);
+            answers.add(token);
         }
     }
 

@@ -38,7 +38,7 @@ use schedule::{Next, Schedule};
 pub use kept::Kept;
 pub(crate) use kept::{KeptChannel, KeptOptions};
 pub use options::Restore;
-pub(crate) use outbox::{QueuedMessage, QueuedTarget};
+pub(crate) use outbox::QueuedMessage;
 pub(crate) use plan::{AfterLoss, Finished, Request, Subscription};
 pub(crate) use resubscription::{Reports, Resubscription, report_subscribe, report_unsubscribe};
 pub(crate) use wanted::WantedMessage;

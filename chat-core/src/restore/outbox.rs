@@ -1,12 +1,11 @@
 //! [`Outbox`]: messages that wait for a connection and for their channel.
 
 use crate::budget::MemoryBudget;
-use crate::confirm::Fingerprint;
+use crate::confirm::{Fingerprint, Receiver};
 use crate::error::RequestError;
 use crate::event::MessageToken;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
-use photon_proto::Text;
 
 /// Messages that the application sent while there was no connection, in order.
 ///
@@ -23,24 +22,14 @@ pub(crate) struct Outbox {
 #[derive(Debug)]
 pub(crate) struct QueuedMessage {
     pub(crate) token: MessageToken,
-    pub(crate) target: QueuedTarget,
+    /// A message to a channel waits for its subscription.
+    pub(crate) receiver: Receiver,
+    /// Whether the message is encrypted for the server. It is never sent without.
+    pub(crate) encrypt: bool,
     /// What the client knows its echo by, if it reports results.
     pub(crate) content: Option<Fingerprint>,
     /// The encoded request.
     pub(crate) bytes: Vec<u8>,
-}
-
-/// The receiver of a queued message.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum QueuedTarget {
-    /// A public channel. The message waits for its subscription.
-    Channel(Text),
-    /// A user.
-    User {
-        user: Text,
-        /// Whether the message is encrypted for the server. It is never sent without.
-        encrypt: bool,
-    },
 }
 
 impl Outbox {
@@ -108,7 +97,7 @@ impl Outbox {
 
 #[cfg(test)]
 mod tests {
-    use super::{Outbox, QueuedMessage, QueuedTarget};
+    use super::{Outbox, QueuedMessage, Receiver};
     use crate::error::RequestError;
     use crate::event::MessageToken;
     use alloc::vec;
@@ -116,7 +105,8 @@ mod tests {
     fn message(token: u64, bytes: usize) -> QueuedMessage {
         QueuedMessage {
             token: MessageToken(token),
-            target: QueuedTarget::Channel("lobby".into()),
+            receiver: Receiver::Channel("lobby".into()),
+            encrypt: false,
             content: None,
             bytes: vec![0; bytes],
         }

@@ -9,9 +9,10 @@
 
 use super::deferred::Deferred;
 use super::options::Restore;
-use super::outbox::{Outbox, QueuedMessage, QueuedTarget};
+use super::outbox::{Outbox, QueuedMessage};
 use super::plan::{AfterLoss, Finished, Plan, Request, Subscription};
 use super::wanted::{Progress, Wanted, WantedChannel};
+use crate::confirm::Receiver;
 use crate::event::{ChannelOutcome, Outcome, RequestId};
 use crate::operation::pending::{Ended, RequestKind};
 use crate::options::SubscribeOptions;
@@ -430,7 +431,7 @@ impl Resubscription {
     /// The next queued message, if its channel has its outcome.
     pub(crate) fn next_message(&self) -> Option<&QueuedMessage> {
         let message = self.outbox.first()?;
-        let QueuedTarget::Channel(name) = &message.target else {
+        let Receiver::Channel(name) = &message.receiver else {
             return Some(message);
         };
         let is_settled = |channel: &WantedChannel| {
