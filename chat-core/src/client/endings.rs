@@ -128,11 +128,6 @@ impl ChatClient {
         if self.state == State::ConnectingToFrontEnd {
             self.login.on_front_end_failed();
         }
-        self.login.halt();
-        // The order is specified: failed results, the state, the error, and then what follows.
-        // Spec: chat.md 6.2.
-        self.fail_pending_requests();
-        let gives_up = self.is_restoring_futile(&cause);
         let end = self.restore.is_some().then(|| UnwantedEnd {
             cause: Box::new(cause.clone()),
             closed_by_server: matches!(
@@ -141,7 +136,7 @@ impl ChatClient {
             ),
             token_refused,
         });
-        self.report_error(code, cause);
+        let gives_up = self.report_end(code, cause);
         match end {
             Some(end) if gives_up => {
                 self.report_schedule(Event::ReconnectGaveUp { cause: end.cause })
@@ -151,8 +146,12 @@ impl ChatClient {
         }
     }
 
-    /// Enters [`State::Error`] and reports why.
-    pub(super) fn report_error(&mut self, code: PeerErrorCode, cause: DisconnectCause) {
+    /// Reports an end, in the specified order: failed results, the state, the error. Returns whether
+    /// connecting again would end in the same way. Spec: chat.md 6.2.
+    pub(super) fn report_end(&mut self, code: PeerErrorCode, cause: DisconnectCause) -> bool {
+        self.login.halt();
+        self.fail_pending_requests();
+        let is_futile = self.is_restoring_futile(&cause);
         self.set_state(State::Error);
         let message = Text::from(cause.to_string());
         // Log only the kind: the text may be a server's and contain a user id.
@@ -165,6 +164,7 @@ impl ChatClient {
             cause: Box::new(cause),
             message,
         });
+        is_futile
     }
 
     /// Handles the end that the peer reported.

@@ -139,10 +139,7 @@ impl ChatClient {
         if !connection.peer.is_link_closed() {
             self.close_link(connection.link);
         }
-        self.login.halt();
-        self.fail_pending_requests();
-        // What was asked for is not to blame.
-        let _gives_up = self.is_restoring_futile(&cause);
-        self.report_error(cause.code(connection.is_opened()), cause);
+        let is_futile = self.report_end(cause.code(connection.is_opened()), cause);
+        debug_assert!(!is_futile, "what was asked for is not to blame");
     }
 }
