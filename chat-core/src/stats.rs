@@ -61,6 +61,9 @@ pub struct Stats {
     pub gaps: u64,
     /// Messages that are missing in these holes, as far as their number is known.
     pub missing_messages: u64,
+    /// Subscriptions that the client sent by itself, to ask for messages that it misses
+    /// ([`ChatConfig::repair`](crate::ChatConfig::repair)).
+    pub questions: u64,
     /// Messages that the server sent again, and that the client did not deliver again.
     pub repeated_messages: u64,
     /// Smoothed round-trip time of the current connection, in whole milliseconds. `None` until it

@@ -35,6 +35,7 @@ impl ChatClient {
                 self.pending
                     .subscribe
                     .push(id, RequestKind::Question, [&*channel], timer);
+                self.stats.questions += 1;
             }
         }
     }

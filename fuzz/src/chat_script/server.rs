@@ -36,12 +36,19 @@ pub(super) struct ServerLink {
     pub(super) deceived: bool,
     /// Chat operations that the client has accepted.
     pub(super) accepted: u64,
+    /// Questions that the client had sent by itself when it opened this link.
+    pub(super) earlier_questions: u64,
     /// Chat operations that have arrived.
     pub(super) arrived: u64,
 }
 
 impl ServerLink {
-    pub(super) fn new(setup: &Setup, wire: Wire, is_front_end: bool) -> Self {
+    pub(super) fn new(
+        setup: &Setup,
+        wire: Wire,
+        is_front_end: bool,
+        earlier_questions: u64,
+    ) -> Self {
         let is_secure = matches!(wire, Wire::WebSocket { secure: true, .. });
         Self {
             protocol: setup.protocol(),
@@ -57,6 +64,7 @@ impl ServerLink {
             impaired: false,
             deceived: false,
             accepted: 0,
+            earlier_questions,
             arrived: 0,
         }
     }

@@ -176,6 +176,8 @@ pub(crate) fn stats(session: &Session) -> Json {
         "restores": stats.restores,
         "gaps": stats.gaps,
         "missing_messages": stats.missing_messages,
+        "questions": stats.questions,
+        "repeated_messages": stats.repeated_messages,
         "queued_bytes": stats.queued_bytes,
         "round_trip_ms": stats.round_trip.map(|it| it.as_millis() as u64),
         "round_trip_variance_ms": stats.round_trip_variance.map(|it| it.as_millis() as u64),

@@ -188,7 +188,9 @@ impl Harness {
                     assert!(self.opened_ever.insert(link), "a link id was reused");
                     assert!(target.port > 0 && !target.host.is_empty());
                     self.check_wire(wire);
-                    let server = ServerLink::new(&self.setup, wire, target.port >= FRONT_END_PORT);
+                    let is_front_end = target.port >= FRONT_END_PORT;
+                    let questions = self.chat.stats().questions;
+                    let server = ServerLink::new(&self.setup, wire, is_front_end, questions);
                     self.links.insert(link, server);
                     (self.newest, self.closed_newest) = (Some(link), None);
                 }
