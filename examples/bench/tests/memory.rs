@@ -15,8 +15,13 @@ const CARRIERS: [Carrier; 4] = [
 const KEPT_BYTES: i64 = 8 * 1024;
 
 /// Event 0 with so many messages, for a channel that the client does not cache: nothing but buffers
-/// keeps memory of it.
+/// keeps memory of it. The last of them has the id 0, which stands for none: with another the client
+/// would drop what it has seen.
 fn event(texts: impl ExactSizeIterator<Item = String> + Clone) -> Vec<u8> {
+    event_with_id(texts, 0)
+}
+
+fn event_with_id(texts: impl ExactSizeIterator<Item = String> + Clone, last_id: i32) -> Vec<u8> {
     let limits = Limits {
         max_sent_bytes: usize::MAX,
         ..Limits::DEFAULT
@@ -28,7 +33,7 @@ fn event(texts: impl ExactSizeIterator<Item = String> + Clone) -> Vec<u8> {
         .put_with(4, |out| out.strings(texts.clone().map(|_| "bob")))
         .expect("fits");
     event.put_with(2, |out| out.objects(texts)).expect("fits");
-    event.put(8, &1).expect("fits");
+    event.put(8, &last_id).expect("fits");
     event.finish().expect("fits");
     bytes
 }
@@ -142,13 +147,19 @@ fn sound08_steady_traffic_allocates_as_before() {
     for carrier in [Carrier::Stream, Carrier::Messages] {
         for (count, most) in [(1, 5), (10, 6), (100, 6)] {
             let mut connected = Connected::without_cache(carrier, Protocol::V18);
-            let message = event((0..count).map(|number| format!("{number:0100}")));
-            for _ in 0..100 {
-                connected.deliver(&message);
+            let texts = (0..count).map(|number| format!("{number:0100}"));
+            let messages: Vec<Vec<u8>> = (1..=200)
+                .map(|number| event_with_id(texts.clone(), number * count))
+                .collect();
+            let (first, then) = messages.split_at(100);
+            for message in first {
+                connected.deliver(message);
             }
+            let seen = connected.chat.stats().repeated_messages;
+            assert_eq!(seen, 0, "the client drops what is measured");
             let info = measure(|| {
-                for _ in 0..100 {
-                    connected.deliver(&message);
+                for message in then {
+                    connected.deliver(message);
                 }
             });
             let each = info.count_total / 100;
