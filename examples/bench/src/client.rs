@@ -88,7 +88,12 @@ impl Connected {
         Self::with(carrier, protocol, |config| config.channel_cache_messages(0))
     }
 
-    fn with(
+    /// As [`Connected::new`], with another configuration.
+    ///
+    /// # Panics
+    /// As [`Connected::new`].
+    #[must_use]
+    pub fn with(
         carrier: Carrier,
         protocol: Protocol,
         change: impl FnOnce(ChatConfig) -> ChatConfig,
@@ -125,7 +130,7 @@ impl Connected {
             .chat
             .subscribe([CHANNEL], &SubscribeOptions::new())
             .expect("on the front end");
-        let event = subscribed(protocol, CHANNEL);
+        let event = subscribed(protocol, &[CHANNEL]);
         connected.deliver(&event);
         assert!(
             connected.chat.can_chat_in_channel(CHANNEL),
@@ -133,6 +138,34 @@ impl Connected {
         );
         while connected.chat.poll_event().is_some() {}
         connected
+    }
+
+    /// Subscribes to so many channels more. Returns their names.
+    ///
+    /// # Panics
+    /// If the client is not subscribed afterwards.
+    pub fn join(&mut self, channels: usize) -> Vec<String> {
+        /// As many as a request and its event have space for.
+        const AT_A_TIME: usize = 500;
+        let names: Vec<String> = (0..channels)
+            .map(|number| format!("channel{number}"))
+            .collect();
+        let mut response = Vec::new();
+        MessageWriter::response(&mut response, self.protocol, &Limits::DEFAULT, 0, 0, None)
+            .and_then(MessageWriter::finish)
+            .expect("fits");
+        for some in names.chunks(AT_A_TIME) {
+            let _request = self
+                .chat
+                .subscribe(some, &SubscribeOptions::new())
+                .expect("there is space");
+            self.flush();
+            self.deliver(&response);
+            self.deliver(&subscribed(self.protocol, some));
+        }
+        let is_in = |name: &String| self.chat.can_chat_in_channel(name);
+        assert!(names.iter().all(is_in), "not subscribed to all");
+        names
     }
 
     /// The serialization protocol.
@@ -308,7 +341,11 @@ pub fn frame(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
 }
 
 /// A message as one input of the link. Reliable UDP needs a connection instead.
-fn on_the_wire(carrier: Carrier, message: &[u8]) -> Vec<u8> {
+///
+/// # Panics
+/// If JSON cannot express it.
+#[must_use]
+pub fn on_the_wire(carrier: Carrier, message: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     match carrier {
         Carrier::Stream | Carrier::Datagrams => {
@@ -326,15 +363,20 @@ fn on_the_wire(carrier: Carrier, message: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Event 5: the client is subscribed to a channel.
+/// Event 5: the client is subscribed to these channels.
+///
+/// # Panics
+/// If the names do not fit into a message.
 #[must_use]
-pub fn subscribed(protocol: Protocol, name: &str) -> Vec<u8> {
+pub fn subscribed<N: AsRef<str>>(protocol: Protocol, names: &[N]) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut event = MessageWriter::event(&mut bytes, protocol, &Limits::DEFAULT, 5).expect("fits");
     event
-        .put_with(0, |out| out.strings([name].iter()))
+        .put_with(0, |out| out.strings(names.iter()))
         .expect("fits");
-    event.put_with(15, |out| out.bools(&[true])).expect("fits");
+    event
+        .put_with(15, |out| out.bools(&vec![true; names.len()]))
+        .expect("fits");
     event.finish().expect("fits");
     bytes
 }

@@ -1,7 +1,7 @@
 //! The table of hostile inputs with their instructions, against the limits of DESIGN 9.
 
-use crate::has_valgrind;
 use photon_bench::hostile::{self, Cost, Instructions};
+use photon_bench::measure::has_valgrind;
 use std::process::ExitCode;
 
 /// The argument that makes this program pass an input to a client, for callgrind.

@@ -1,6 +1,7 @@
 //! Delivers reliable messages of 100 bytes over UDP with our library and with `rusty_enet`: over
 //! the same simulated network, with the same clock and the same number of messages in flight.
 
+use crate::measure::{Case, counted};
 use photon_proto::Timestamp;
 use photon_proto::udp::{Config, ConnectRequest, Connection, Delivery, Event};
 use rusty_enet as enet;
@@ -17,7 +18,7 @@ const MESSAGE: [u8; 100] = [0x5A; 100];
 /// The most messages that are sent but not delivered.
 const MAX_IN_FLIGHT: u64 = 50;
 /// How many messages one operation delivers.
-pub(crate) const MESSAGES: u64 = 50;
+const MESSAGES: u64 = 50;
 /// The time between two steps, and the delay of a datagram.
 const STEP_MS: u64 = 5;
 /// The longest datagram of both libraries.
@@ -25,22 +26,32 @@ const MTU: u16 = 1200;
 /// An operation that takes more steps has failed.
 const MAX_STEPS: u32 = 100_000;
 
+/// How often and how long `rusty_enet` repeats a datagram: longer than any loss lasts.
+const TRIES: u32 = 1_000;
+const MAX_WAIT_MS: u32 = 3_600_000;
+
 /// The library that is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Library {
+pub enum Library {
     Ours,
     Enet,
 }
 
-/// Returns an operation that delivers [`MESSAGES`] messages on one connection. When it is dropped,
-/// it waits until everything is acknowledged.
-pub(crate) fn delivery(library: Library, loss_percent: u32) -> Box<dyn FnMut()> {
-    match library {
-        Library::Ours => operation(Ours::new(loss_percent)),
-        Library::Enet => operation(Enet::new(loss_percent)),
+/// The rows of both libraries.
+#[must_use]
+pub fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for loss in [0, 5, 20] {
+        let name = format!("udp, delivered 100-byte reliable message, {loss} % loss");
+        let enet = format!("{name}, rusty_enet");
+        cases.push(Case::new(name, move || operation(Ours::new(loss))));
+        cases.push(Case::new(enet, move || operation(Enet::new(loss))));
     }
+    let per_message = |case: Case| case.items(MESSAGES).repetitions(200, 1_000);
+    cases.into_iter().map(per_message).collect()
 }
 
+/// An operation that delivers [`MESSAGES`] messages on one connection.
 fn operation(pair: impl Pair + 'static) -> Box<dyn FnMut()> {
     let mut flow = Flow {
         pair,
@@ -48,7 +59,7 @@ fn operation(pair: impl Pair + 'static) -> Box<dyn FnMut()> {
         delivered: 0,
         target: 0,
     };
-    Box::new(move || flow.deliver(MESSAGES))
+    Box::new(move || counted(|| flow.deliver(MESSAGES)))
 }
 
 /// Both ends of a connection.
@@ -369,6 +380,10 @@ impl Enet {
             connected += u32::from(serve_enet(&mut new.client).1.is_some());
             connected += u32::from(serve_enet(&mut new.server).1.is_some());
             if connected == 2 {
+                // By default it drops a peer that it loses five datagrams of in a row.
+                new.client
+                    .peer_mut(new.peer)
+                    .set_timeout(TRIES, MAX_WAIT_MS, MAX_WAIT_MS);
                 return new;
             }
         }
@@ -412,7 +427,7 @@ impl Pair for Enet {
 
 /// Measures the microseconds per message over two sockets of this machine, in one thread. The
 /// result depends on the system and its load.
-pub(crate) fn over_loopback(library: Library, messages: u64) -> f64 {
+pub fn over_loopback(library: Library, messages: u64) -> f64 {
     let sockets = [(); 2].map(|()| {
         let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
         socket.set_nonblocking(true).expect("a socket");

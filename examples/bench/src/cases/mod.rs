@@ -1,0 +1,21 @@
+//! The measured cases.
+
+mod client;
+mod codec;
+mod path;
+
+use crate::measure::Case;
+use crate::udp;
+
+/// All cases, in the order of the tables.
+#[must_use]
+pub fn all() -> Vec<Case> {
+    let mut cases = codec::all();
+    cases.extend(path::all());
+    cases.extend(client::all());
+    cases.extend(udp::cases());
+    cases
+}
+
+/// The text of every message: 100 characters.
+const LINE: &str = "The quick brown fox jumps over the lazy dog, then sits down and has a long think about chat systems.";
