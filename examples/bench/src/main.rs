@@ -8,11 +8,15 @@
 //! counts. `-- sockets` prints the time of a message over sockets of this machine, for information
 //! only: times vary from run to run.
 //!
+//! `-- gate` fails if a row costs more than was accepted (`baselines.txt`), with `sample` for some of
+//! the rows; `-- accept` writes that file.
+//!
 //! `cargo run --release -p photon-bench -- hostile` prints what hostile inputs cost, and fails if one
 //! exceeds the limits and needs more than was accepted (`hostile-instructions.txt`). With `sample`, it
 //! takes some of them only, which takes a quarter of a minute. With `accept`, it writes the file.
 #![forbid(unsafe_code)]
 
+mod gate;
 mod hostile_table;
 
 use photon_bench::cases;
@@ -29,6 +33,13 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
+        ["gate"] => gate::run(false),
+        ["gate", "sample"] => gate::run(true),
+        ["counts"] => {
+            print!("{}", gate::counts());
+            ExitCode::SUCCESS
+        }
+        ["accept"] => gate::accept(),
         ["hostile"] => hostile_table::print(1),
         ["hostile", "sample"] => hostile_table::print(hostile_table::SAMPLE),
         ["hostile", "accept"] => hostile_table::accept(),
@@ -38,10 +49,10 @@ fn main() -> ExitCode {
         [option, ..] if option.starts_with('-') => {
             eprintln!(
                 "photon-bench: wrong arguments
-Usage: photon-bench [TEXT... | sockets | hostile [sample | accept]]
-Prints the table, only the rows with one of the texts in their names, the time of a message over
-sockets, or the cost of hostile inputs (all, or some of them). Install valgrind for instruction
-counts."
+Usage: photon-bench [TEXT... | gate [sample] | accept | counts | sockets | hostile [sample | accept]]
+Prints the table, or only the rows with one of the texts in their names. Install valgrind for
+instruction counts. The other commands: compare with the accepted costs, accept today's, print
+them, print the time of a message over sockets, print the cost of hostile inputs."
             );
             ExitCode::from(USAGE)
         }

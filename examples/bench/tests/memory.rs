@@ -3,7 +3,7 @@
 use allocation_counter::measure;
 use photon_bench::client::{CHANNEL, Carrier, Connected};
 use photon_proto::message::MessageWriter;
-use photon_proto::{Limits, Protocol, Timestamp};
+use photon_proto::{Limits, Protocol};
 
 const CARRIERS: [Carrier; 4] = [
     Carrier::Stream,
@@ -38,21 +38,6 @@ fn event_with_id(texts: impl ExactSizeIterator<Item = String> + Clone, last_id: 
     bytes
 }
 
-/// The next call for which a timer is due, with nothing received: once in a ping interval.
-fn idle(connected: &mut Connected) {
-    for seconds in 1..=2 {
-        let now = Timestamp::from_millis(connected.now.as_millis() + seconds * 4_000);
-        let _serviced = connected.chat.service(now);
-        while let Some(bytes) = connected
-            .chat
-            .transmit(now, connected.link)
-            .map(<[u8]>::len)
-        {
-            connected.chat.transmitted(connected.link, bytes);
-        }
-    }
-}
-
 /// Asserts that traffic leaves no more memory than the client needs at rest.
 #[track_caller]
 fn returns(what: &str, traffic: impl Fn(&mut Connected)) {
@@ -60,7 +45,7 @@ fn returns(what: &str, traffic: impl Fn(&mut Connected)) {
         let mut connected = Connected::without_cache(carrier, Protocol::V18);
         let info = measure(|| {
             traffic(&mut connected);
-            idle(&mut connected);
+            connected.idle();
         });
         let kept = info.bytes_current;
         assert!(

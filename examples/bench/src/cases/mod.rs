@@ -2,6 +2,9 @@
 
 mod client;
 mod codec;
+pub mod growth;
+mod login;
+mod memory;
 mod path;
 
 use crate::measure::Case;
@@ -13,7 +16,10 @@ pub fn all() -> Vec<Case> {
     let mut cases = codec::all();
     cases.extend(path::all());
     cases.extend(client::all());
+    cases.extend(login::all());
     cases.extend(udp::cases());
+    cases.extend(memory::all());
+    cases.extend(growth::all());
     cases
 }
 

@@ -85,7 +85,7 @@ fn to_each(channels: usize) -> Box<dyn FnMut()> {
     })
 }
 
-fn receive(connected: &mut Connected, bytes: &[u8], reads: bool) {
+pub(super) fn receive(connected: &mut Connected, bytes: &[u8], reads: bool) {
     let (now, link, chat) = (connected.now, connected.link, &mut connected.chat);
     counted(|| {
         chat.handle_link(now, link, LinkInput::Received(black_box(bytes)));
