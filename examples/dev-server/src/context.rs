@@ -10,6 +10,7 @@ use crate::acceptors::Acceptors;
 use crate::config::ServerConfig;
 use crate::connections::{ConnectionId, Connections};
 use crate::event::Event;
+use crate::journal::Journal;
 use crate::log_lines::{EventCode, Operation, ReturnCode, Shown};
 use crate::requests::{Asked, Wrong};
 use crate::stats::ServerStats;
@@ -24,6 +25,7 @@ pub(crate) struct Context<'a> {
     pub(crate) timers: &'a mut Timers,
     pub(crate) random: &'a mut Random,
     pub(crate) stats: &'a mut ServerStats,
+    pub(crate) journal: &'a mut Journal,
 }
 
 impl Context<'_> {
@@ -108,6 +110,8 @@ impl Context<'_> {
         let limits = self.config.write_limits();
         let code = EventCode(event.code());
         log::trace!("{code}: {}", Shown(event.parameters()));
+        let (now, connections) = (self.now, &*self.connections);
+        self.journal.note_event(now, connections, to, event);
         for &id in to {
             let Some(protocol) = self.connections.subprotocol(id) else {
                 continue;

@@ -16,6 +16,7 @@ use crate::context::Context;
 use crate::faults::Faults;
 use crate::hashing::{HashKeys, Map};
 use crate::history::{History, HistoryMemory};
+use crate::journal::Journal;
 use crate::log_lines::WireName;
 use crate::misbehave::{FAULT, Verdict};
 use crate::partition::{Partition, PartitionKey};
@@ -44,6 +45,7 @@ pub struct ServerCore {
     pub(crate) channel_count: ChannelCount,
     pub(crate) timers: Timers,
     pub(crate) stats: ServerStats,
+    pub(crate) journal: Journal,
     /// Changes with everything that [`state`](Self::state) contains.
     pub(crate) revision: u64,
 }
@@ -82,6 +84,7 @@ impl ServerCore {
             channel_count: ChannelCount::default(),
             timers: Timers::default(),
             stats: ServerStats::default(),
+            journal: Journal::default(),
             revision: 0,
         }
     }
@@ -306,6 +309,7 @@ impl ServerCore {
             timers: &mut self.timers,
             random: &mut self.random,
             stats: &mut self.stats,
+            journal: &mut self.journal,
         };
         (&mut self.partitions, cx)
     }

@@ -24,6 +24,8 @@ impl Partition {
         user_id: &Text,
         request: Subscribe,
     ) {
+        let (now, connections) = (cx.now, &*cx.connections);
+        cx.journal.note_subscribe(now, connections, id, &request);
         let deny = cx.config.faults.happens(Step::Subscribe, &Fault::Deny);
         // Collected messages go to the subscribers that were present when they were published; a
         // new subscriber gets them as history.
