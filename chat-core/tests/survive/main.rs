@@ -1,6 +1,7 @@
 //! Sessions that come back by themselves: the scenarios of SURVIVE 9, in virtual time, over every
 //! transport and serialization. [`world`] runs them, [`seen`] judges.
 
+mod reader;
 mod row;
 mod seen;
 mod truth;

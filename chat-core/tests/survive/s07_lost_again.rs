@@ -4,8 +4,9 @@
 use chat_core::{ChatConfig, Event, Limits, Restore, State};
 use soak::Loss;
 
+use crate::reader::Mode;
 use crate::row::on_every_row;
-use crate::world::{Mode, World};
+use crate::world::World;
 
 /// Longer than all steps of an attempt over the network of the scenarios.
 const STEPS_MS: u64 = 500;

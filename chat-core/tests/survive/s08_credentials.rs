@@ -5,8 +5,9 @@ use chat_core::{AuthValues, ChatConfig, Event, Restore, State};
 use dev_server::{AuthResult, AuthRule};
 use soak::Loss;
 
+use crate::reader::Mode;
 use crate::row::on_every_row;
-use crate::world::{Mode, World};
+use crate::world::World;
 
 /// How often the client reported an event of this name.
 fn count(world: &World, reader: usize, name: &str) -> usize {

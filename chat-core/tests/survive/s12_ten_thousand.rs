@@ -3,8 +3,9 @@
 use chat_core::{Event, Restore, SubscribeOptions};
 use soak::Loss;
 
+use crate::reader::Mode;
 use crate::row::ROWS;
-use crate::world::{Mode, World};
+use crate::world::World;
 
 /// Subscribes to so many channels, loses the connection, and comes back. Returns the virtual time and
 /// the client's work (in about one instruction each) from the login to `Restored`.

@@ -3,8 +3,9 @@
 use chat_core::{ChatConfig, Event, PublishOptions, RequestError, Restore, State};
 use soak::Loss;
 
+use crate::reader::Mode;
 use crate::row::on_every_row;
-use crate::world::{Mode, World};
+use crate::world::World;
 
 const CAP_BYTES: usize = 2_000;
 

@@ -12,9 +12,10 @@ use dev_server::HistoryOrder;
 use dev_server::sim::{AddressChange, Rng};
 use soak::Loss;
 
+use crate::reader::Mode;
 use crate::row::Row;
 use crate::seen::{Kind, Violation};
-use crate::world::{Mode, World};
+use crate::world::World;
 
 const SEEDS: u64 = 200;
 const CHANNELS: [&str; 2] = ["c", "d"];

@@ -26,6 +26,8 @@ pub(crate) enum Seen {
     },
     /// The client logged in on a front end.
     Login { at_ms: u64 },
+    /// Nothing reaches the application before this time: its program stands still, or its link does.
+    Delayed { until_ms: u64 },
 }
 
 /// The kinds of broken promises.
@@ -50,6 +52,8 @@ pub(crate) enum Kind {
     Unknown,
     /// A message waited for longer than the waiting time.
     Waited,
+    /// The client did not ask for the channel on its last connection.
+    NotAsked,
 }
 
 #[derive(Clone, Debug)]
@@ -64,21 +68,30 @@ impl Display for Violation {
     }
 }
 
+/// What the server was asked for, and what it sent, on the last connection of a reader to one channel.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Answers {
+    /// The times of the subscriptions, with the number of messages that they asked for.
+    pub(crate) asked: Vec<(u64, i32)>,
+    /// The texts of the messages: live ones, and histories.
+    pub(crate) sent: BTreeSet<String>,
+}
+
 /// The rules of one judgement.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Rules {
-    /// Messages are owed that the server held at this time, or published later.
-    pub(crate) owed_since_ms: u64,
-    /// The reader receives messages published from then on; earlier ones may be missing.
+pub(crate) struct Rules<'a> {
+    /// What the server sent is owed, if it was published from `from_ms` on. A connection that was
+    /// lost may have taken messages along, and so only the last one counts: whatever a loss took, the
+    /// client has to ask for again.
+    pub(crate) answers: &'a Answers,
+    /// The time of the first subscription; messages that were published before may be missing.
     pub(crate) from_ms: u64,
     /// The longest time from the publication, or the login if that was later, to the delivery.
     pub(crate) max_wait_ms: Option<u64>,
-    /// The time to hand in messages that are on their way.
-    pub(crate) until_ms: u64,
 }
 
 /// Judges what a reader received, in the order in which it did.
-pub(crate) fn judge(truth: &Truth, seen: &[Seen], rules: Rules) -> Vec<Violation> {
+pub(crate) fn judge(truth: &Truth, seen: &[Seen], rules: Rules<'_>) -> Vec<Violation> {
     let mut judge = Judge {
         truth,
         violations: Vec::new(),
@@ -86,22 +99,20 @@ pub(crate) fn judge(truth: &Truth, seen: &[Seen], rules: Rules) -> Vec<Violation
         gaps: Vec::new(),
         previous: None,
         gap: None,
-        login_ms: 0,
+        since_ms: 0,
         first_of_life: BTreeMap::new(),
         rules,
     };
     for one in seen {
         judge.see(one);
     }
-    for owed in truth.held_since(rules.owed_since_ms) {
-        if owed.at_ms >= rules.from_ms
-            && owed.at_ms <= rules.until_ms
-            && !judge.delivered.contains(&owed.key)
-        {
-            let text = format!(
-                "{:?} {:?}, published at {}",
-                owed.key, owed.text, owed.at_ms
-            );
+    if rules.answers.asked.is_empty() {
+        judge.broken(Kind::NotAsked, "on the last connection".to_owned());
+    }
+    for text in &rules.answers.sent {
+        let owed = truth.find(text).filter(|owed| owed.at_ms >= rules.from_ms);
+        if let Some(owed) = owed.filter(|owed| !judge.delivered.contains(&owed.key)) {
+            let text = format!("{:?} {text:?}, published at {}", owed.key, owed.at_ms);
             judge.broken(Kind::Lost, text);
         }
     }
@@ -118,10 +129,11 @@ struct Judge<'a> {
     previous: Option<Key>,
     /// A gap since then.
     gap: Option<Seen>,
-    login_ms: u64,
+    /// Since when everything can reach the application.
+    since_ms: u64,
     /// The first message of each life that was neither late nor older.
     first_of_life: BTreeMap<u32, i32>,
-    rules: Rules,
+    rules: Rules<'a>,
 }
 
 impl Judge<'_> {
@@ -131,7 +143,9 @@ impl Judge<'_> {
 
     fn see(&mut self, seen: &Seen) {
         match seen {
-            Seen::Login { at_ms } => self.login_ms = *at_ms,
+            Seen::Login { at_ms: since_ms } | Seen::Delayed { until_ms: since_ms } => {
+                self.since_ms = self.since_ms.max(*since_ms)
+            }
             Seen::Gap { .. } => {
                 if let Some(earlier) = self.gap.replace(seen.clone()) {
                     // A hole before a new life, and then the life, are two.
@@ -163,7 +177,7 @@ impl Judge<'_> {
         if !self.delivered.insert(key) {
             return self.broken(Kind::Twice, format!("{key:?} at {at_ms}"));
         }
-        let since = published_ms.max(self.login_ms);
+        let since = published_ms.max(self.since_ms);
         if let Some(most) = self.rules.max_wait_ms.filter(|most| at_ms > since + most) {
             let waited = at_ms - since;
             self.broken(
@@ -250,11 +264,16 @@ impl Judge<'_> {
 
     /// A gap over messages that the server held when the client asked on this connection.
     fn check_avoidable(&mut self, previous: Key, key: Key, at_ms: u64) {
-        let asked_ms = self.login_ms;
+        // A client whose connections end while it restores asks for less, and reports what that leaves
+        // out. Spec: SURVIVE 4, limited concurrency.
+        let mut asked = self.rules.answers.asked.iter().rev();
+        let last = asked.find(|(asked_ms, _)| *asked_ms <= at_ms);
+        if last.is_some_and(|(_, history)| *history >= 0) {
+            return;
+        }
         for id in previous.id + 1..key.id {
             let missing = Key { life: key.life, id };
-            if self.truth.get(missing).is_some() && self.truth.held_at(missing, asked_ms.max(at_ms))
-            {
+            if self.truth.get(missing).is_some() && self.truth.held_at(missing, at_ms) {
                 let text = format!("{missing:?} was still held at {at_ms}");
                 return self.broken(Kind::AvoidableGap, text);
             }

@@ -13,7 +13,6 @@ pub(crate) struct Key {
 pub(crate) struct Published {
     pub(crate) key: Key,
     pub(crate) at_ms: u64,
-    pub(crate) text: String,
 }
 
 /// Everything that was published in one channel.
@@ -47,7 +46,6 @@ impl Truth {
         self.all.push(Published {
             key: Key { life, id },
             at_ms,
-            text: text.to_owned(),
         });
     }
 
@@ -57,13 +55,6 @@ impl Truth {
 
     pub(crate) fn get(&self, key: Key) -> Option<&Published> {
         self.all.iter().rev().find(|one| one.key == key)
-    }
-
-    /// The messages of the last life that the server held at `at_ms`, or published later.
-    pub(crate) fn held_since(&self, at_ms: u64) -> impl Iterator<Item = &Published> {
-        let last_life = self.all.iter().filter(|one| one.key.life == self.life);
-        let before = last_life.clone().filter(|one| one.at_ms <= at_ms).count();
-        last_life.skip(before.saturating_sub(self.history))
     }
 
     /// Whether the server held a message at `at_ms`.

@@ -12,18 +12,18 @@
 //! });
 //! ```
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use chat_core::{
-    ChatConfig, ConnectOptions, Event, MessageToken, PublishOptions, RequestId, Restore, State,
-    SubscribeOptions,
+    ChatConfig, ConnectOptions, MessageToken, PublishOptions, Restore, State, SubscribeOptions,
 };
-use dev_server::ServerConfig;
 use dev_server::sim::StreamSettings;
+use dev_server::{JournalEntry, JournalKind, ServerConfig};
 use soak::{Loss, Simulation};
 
+use crate::reader::{Mode, Reader, short};
 use crate::row::Row;
-use crate::seen::{Rules, Seen, Violation, judge};
+use crate::seen::{Answers, Rules, Seen, Violation, judge};
 use crate::truth::Truth;
 
 pub(crate) const APP: (&str, &str) = ("app", "1");
@@ -31,47 +31,10 @@ pub(crate) const APP: (&str, &str) = ("app", "1");
 const DELAY_MS: u64 = 20;
 /// The time between two looks at the history of the server.
 const LOOK_MS: u64 = 50;
-/// From the login until the server has answered the question: the time that the client needs to ask,
-/// and the network to deliver.
-const ASKED_MS: u64 = 500;
 /// No message waits for longer than the waiting time of 2 s; the rest is the network.
 pub(crate) const MAX_WAIT_MS: u64 = 2_500;
 /// A client at rest, or between any two calls, buffers less.
 const MAX_BUFFERED_BYTES: usize = 8 * 1024 * 1024;
-
-/// Who connects again after a loss.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mode {
-    /// The client by itself.
-    Restore,
-    /// The application, as the README advises: it connects after half a second, and subscribes with
-    /// the ids that it had before the loss.
-    Application,
-}
-
-/// A client, and what its application received.
-pub(crate) struct Reader {
-    /// Its index in the simulation.
-    pub(crate) index: usize,
-    pub(crate) mode: Mode,
-    /// All events with their times.
-    pub(crate) events: Vec<(u64, Event)>,
-    /// By channel.
-    pub(crate) seen: BTreeMap<String, Vec<Seen>>,
-    /// The channels of the application, and the time of their first subscription.
-    wanted: BTreeMap<String, u64>,
-    last_login_ms: u64,
-    /// In mode Application: the time of the next connect, and the ids before the loss.
-    connect_at_ms: Option<u64>,
-    last_ids: BTreeMap<String, i32>,
-    /// Requests of the application without an outcome, by channel.
-    requests: BTreeSet<(RequestId, String)>,
-    settled: BTreeSet<(RequestId, String)>,
-    /// Messages without an outcome, if they are confirmed.
-    pub(crate) tokens: BTreeSet<MessageToken>,
-    settled_tokens: BTreeSet<MessageToken>,
-    confirms: bool,
-}
 
 pub(crate) struct World {
     pub(crate) row: Row,
@@ -84,6 +47,8 @@ pub(crate) struct World {
     count: u32,
     /// Whether clients publish: only then does the server hold messages that the runner did not make.
     clients_publish: bool,
+    /// What the server was asked for, and what it sent.
+    journal: Vec<JournalEntry>,
     log: Vec<String>,
 }
 
@@ -105,6 +70,7 @@ impl World {
             ..StreamSettings::default()
         };
         let mut simulation = Simulation::new(seed, config, line);
+        simulation.server.keep_journal();
         let datagrams = format!("delay={DELAY_MS}").parse().expect("conditions");
         simulation.datagrams = dev_server::sim::DatagramSettings::both(datagrams);
         Self {
@@ -116,6 +82,7 @@ impl World {
             max_wait_ms: Some(MAX_WAIT_MS),
             count: 0,
             clients_publish: false,
+            journal: Vec::new(),
             log: Vec::new(),
         }
     }
@@ -161,21 +128,8 @@ impl World {
     ) -> usize {
         let configure = |config| change(row.configure(config));
         let index = self.simulation.add_over(row.transport, user, configure);
-        self.readers.push(Reader {
-            index,
-            mode,
-            events: Vec::new(),
-            seen: BTreeMap::new(),
-            wanted: BTreeMap::new(),
-            last_login_ms: 0,
-            connect_at_ms: None,
-            last_ids: BTreeMap::new(),
-            requests: BTreeSet::new(),
-            settled: BTreeSet::new(),
-            tokens: BTreeSet::new(),
-            settled_tokens: BTreeSet::new(),
-            confirms,
-        });
+        let user = user.to_owned();
+        self.readers.push(Reader::new(index, user, mode, confirms));
         let reader = self.readers.len() - 1;
         let connected = self
             .chat(reader)
@@ -303,6 +257,7 @@ impl World {
 
     /// Lets the program of a reader stand still.
     pub(crate) fn freeze(&mut self, reader: usize, ms: u64) {
+        self.delay(reader, ms);
         self.simulation.freeze(self.readers[reader].index, ms);
         self.note(format!("reader {reader} stands still for {ms} ms"));
     }
@@ -313,7 +268,18 @@ impl World {
         if let Some(link) = client.newest_link() {
             let until = self.simulation.now.plus_millis(ms);
             self.simulation.network.stall(link, until);
+            self.delay(reader, ms);
             self.note(format!("reader {reader} is stalled for {ms} ms"));
+        }
+    }
+
+    /// Notes that nothing reaches an application meanwhile.
+    fn delay(&mut self, reader: usize, ms: u64) {
+        let until_ms = self.now() + ms;
+        let one = &mut self.readers[reader];
+        for channel in one.wanted.keys() {
+            let seen = one.seen.entry(channel.clone()).or_default();
+            seen.push(Seen::Delayed { until_ms });
         }
     }
 
@@ -321,6 +287,7 @@ impl World {
     /// life.
     pub(crate) fn restart_server(&mut self, down_ms: u64, with_memory: bool) {
         self.look();
+        self.journal.extend(self.simulation.server.take_journal());
         let state = self.simulation.crash();
         self.note(format!("the server is killed, with memory: {with_memory}"));
         self.run_for(down_ms);
@@ -332,6 +299,7 @@ impl World {
                 truth.life += 1;
             }
         }
+        self.simulation.server.keep_journal();
         self.note("the server runs again".to_owned());
     }
 
@@ -347,6 +315,7 @@ impl World {
             let next = self.next_stop(until);
             self.simulation.run_until(next);
             self.look();
+            self.journal.extend(self.simulation.server.take_journal());
             for reader in 0..self.readers.len() {
                 self.take_events(reader);
                 self.drive_application(reader);
@@ -386,7 +355,7 @@ impl World {
         for (at_ms, event) in events {
             self.log
                 .push(format!("{at_ms:>8} reader {reader}: {}", short(&event)));
-            one.take(at_ms, &event, &client.chat);
+            one.take(at_ms, &event);
             one.events.push((at_ms, event));
         }
         let stats = client.chat.stats();
@@ -447,16 +416,44 @@ impl World {
                     continue;
                 };
                 let rules = Rules {
-                    owed_since_ms: one.last_login_ms + ASKED_MS,
+                    answers: &self.answers(one, channel),
                     from_ms: *from_ms,
                     max_wait_ms: self.max_wait_ms,
-                    until_ms: self.now(),
                 };
                 let seen = one.seen.get(channel).map_or(&[][..], Vec::as_slice);
                 broken.extend(judge(truth, seen, rules));
             }
         }
         broken
+    }
+
+    /// What the server was asked for and sent on the last connection of a reader. Another client of the
+    /// same user may have one as well: this one asks first after its login.
+    fn answers(&self, reader: &Reader, channel: &str) -> Answers {
+        let since = self
+            .journal
+            .partition_point(|entry| entry.at.as_millis() < reader.last_login_ms);
+        let entries = self.journal[since..].iter();
+        let mut entries = entries.filter(|entry| *entry.user_id == *reader.user);
+        let mut answers = Answers::default();
+        let asks = |entry: &&JournalEntry| matches!(entry.kind, JournalKind::Asked { .. });
+        let Some(connection) = entries.clone().find(asks).map(|entry| entry.connection) else {
+            return answers;
+        };
+        entries
+            .by_ref()
+            .filter(|entry| entry.connection == connection && *entry.channel == *channel)
+            .for_each(|entry| match &entry.kind {
+                JournalKind::Asked { history, .. } => {
+                    answers.asked.push((entry.at.as_millis(), *history));
+                }
+                JournalKind::Sent { messages } => {
+                    let texts = messages.iter().filter_map(|message| message.as_str());
+                    answers.sent.extend(texts.map(str::to_owned));
+                }
+                _ => {}
+            });
+        answers
     }
 
     /// Lets everything settle and checks every promise of SURVIVE 3, that requests and messages have
@@ -515,109 +512,4 @@ impl World {
             lines.collect::<Vec<_>>().join("\n")
         )
     }
-}
-
-impl Reader {
-    fn take(&mut self, at_ms: u64, event: &Event, _chat: &chat_core::ChatClient) {
-        match event {
-            Event::StateChanged { to, .. } if *to == State::ConnectedToFrontEnd => {
-                self.last_login_ms = at_ms;
-                for channel in self.wanted.keys() {
-                    let seen = self.seen.entry(channel.clone()).or_default();
-                    seen.push(Seen::Login { at_ms });
-                }
-            }
-            Event::ChatMessages { channel, messages } => {
-                let origin = messages.origin();
-                let seen = self.seen.entry(channel.to_string()).or_default();
-                for message in messages.iter() {
-                    let text = message.content.as_str();
-                    seen.push(Seen::Message {
-                        at_ms,
-                        id: message.id,
-                        text: text.unwrap_or("not a text").to_owned(),
-                        origin,
-                    });
-                }
-            }
-            Event::Gap {
-                channel,
-                after,
-                missing,
-                verified,
-                new_life,
-            } => self
-                .seen
-                .entry(channel.to_string())
-                .or_default()
-                .push(Seen::Gap {
-                    at_ms,
-                    after: *after,
-                    missing: *missing,
-                    verified: *verified,
-                    new_life: *new_life,
-                }),
-            Event::SubscribeResult(all) | Event::UnsubscribeResult(all) => {
-                for one in all {
-                    if let Some(request) = one.request {
-                        let key = (request, one.channel.to_string());
-                        self.requests.remove(&key);
-                        let first = self.settled.insert(key);
-                        assert!(first, "{request:?} of {} settled twice", one.channel);
-                    }
-                }
-            }
-            Event::MessageSent { token, .. }
-            | Event::MessageRefused { token, .. }
-            | Event::MessageUnconfirmed { token } => {
-                self.tokens.remove(token);
-                assert!(
-                    self.settled_tokens.insert(*token),
-                    "{token:?} settled twice"
-                );
-            }
-            _ => {}
-        }
-    }
-
-    /// The texts of a channel's messages that arrived, in order.
-    pub(crate) fn texts(&self, channel: &str) -> Vec<&str> {
-        let seen = self.seen.get(channel);
-        seen.into_iter()
-            .flatten()
-            .filter_map(|one| match one {
-                Seen::Message { text, .. } => Some(text.as_str()),
-                _ => None,
-            })
-            .collect()
-    }
-
-    /// The gaps of a channel that were reported: position, number, certainty, new life.
-    pub(crate) fn gaps(&self, channel: &str) -> Vec<(i32, Option<u32>, bool, bool)> {
-        let seen = self.seen.get(channel);
-        seen.into_iter()
-            .flatten()
-            .filter_map(|one| match one {
-                Seen::Gap {
-                    after,
-                    missing,
-                    verified,
-                    new_life,
-                    ..
-                } => Some((*after, *missing, *verified, *new_life)),
-                _ => None,
-            })
-            .collect()
-    }
-
-    /// How often an event of this name occurred.
-    pub(crate) fn count(&self, is: impl Fn(&Event) -> bool) -> usize {
-        self.events.iter().filter(|(_, event)| is(event)).count()
-    }
-}
-
-/// One line for an event.
-fn short(event: &Event) -> String {
-    let text = format!("{event:?}");
-    text.chars().take(200).collect()
 }
