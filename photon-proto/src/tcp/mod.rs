@@ -164,6 +164,9 @@ pub struct Splitter {
     passed: u64,
     /// The latest message, as a range of `buffer`.
     message: Range<usize>,
+    /// Whether an item, or an error, is at the front. Noted when bytes come or go, because an owner
+    /// asks several times for each message.
+    has_item: bool,
     failed: Option<DecodeError>,
 }
 
@@ -179,6 +182,7 @@ impl Splitter {
             taken: 0,
             passed: 0,
             message: 0..0,
+            has_item: false,
             failed: None,
         }
     }
@@ -189,6 +193,8 @@ impl Splitter {
             self.message = 0..0;
             self.reclaim();
             self.buffer.extend_from_slice(bytes);
+            // More bytes change nothing about an item that is complete.
+            self.has_item = self.has_item || self.finds_item();
         }
     }
 
@@ -209,7 +215,11 @@ impl Splitter {
     pub fn next(&mut self) -> Result<Option<Item>, DecodeError> {
         self.message = 0..0;
         match self.peek() {
-            Ok(Some(found)) => Ok(Some(self.take(found))),
+            Ok(Some(found)) => {
+                let item = self.take(found);
+                self.has_item = self.finds_item();
+                Ok(Some(item))
+            }
             Ok(None) => {
                 self.reclaim();
                 Ok(None)
@@ -225,8 +235,10 @@ impl Splitter {
 
     /// Whether [`next`](Self::next) would return an item or an error. Takes constant time.
     #[must_use]
+    #[inline]
     pub fn has_item(&self) -> bool {
-        !matches!(self.peek(), Ok(None))
+        debug_assert_eq!(self.has_item, self.finds_item(), "noted with each change");
+        self.has_item
     }
 
     /// The message of the latest [`Item::Frame`], or a part of it. Any other range, including an
@@ -262,6 +274,10 @@ impl Splitter {
             self.taken = 0;
             self.buffer = Vec::new();
         }
+    }
+
+    fn finds_item(&self) -> bool {
+        !matches!(self.peek(), Ok(None))
     }
 
     fn peek(&self) -> Result<Option<Found>, DecodeError> {
