@@ -4,6 +4,7 @@
 //! application that sees `QueueFull` knows that the same call succeeds later.
 
 use super::ChatClient;
+use super::deadline::NextWork;
 use crate::codes::operation;
 use crate::config::ChatConfig;
 use crate::confirm::Receiver;
@@ -533,6 +534,7 @@ impl ChatClient {
             debug_assert!(false, "a connected client has a connection");
             return Err(RequestError::WrongState(self.state));
         };
+        self.next_work = NextWork::Unknown;
         let options = SendOptions::PLAIN.encrypt(encrypt);
         connection
             .peer

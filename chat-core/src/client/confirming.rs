@@ -2,6 +2,7 @@
 //! Spec: chat.md 10.2.
 
 use super::ChatClient;
+use super::deadline::NextWork;
 use crate::confirm::{Confirmations, Fingerprint, Receiver};
 use crate::error::RequestError;
 use crate::event::{Event, MessageToken};
@@ -83,6 +84,7 @@ impl ChatClient {
         else {
             return;
         };
+        self.next_work = NextWork::Unknown;
         let public = &self.model.public;
         let has_arrived = |name: &str| public.get(name).is_some_and(Channel::has_history);
         let mut results = Vec::new();

@@ -45,6 +45,7 @@ impl ChatClient {
     /// # Ok::<(), chat_core::RequestError>(())
     /// ```
     pub fn disconnect(&mut self) {
+        self.touch();
         self.is_suspended = false;
         self.cancel_reconnect();
         if matches!(self.state, State::Uninitialized | State::Disconnected) {
@@ -286,6 +287,7 @@ impl ChatClient {
     pub(super) fn set_state(&mut self, to: State) {
         let from = core::mem::replace(&mut self.state, to);
         debug_assert_ne!(from, to, "a state change is one");
+        self.touch();
         self.is_suspended = false;
         if from == State::ConnectedToFrontEnd {
             // Before the change is announced: its outcomes come first.

@@ -1,7 +1,7 @@
 //! [`ChatClient`]: the owner of all state of a chat client.
 //!
 //! Its fields are visible to the files of this folder only. Each file adds one part of the client:
-//! `pump` the driver's side, `connect`, `chat` and this file the application's side; `name_server`,
+//! `pump` and `deadline` the driver's side, `connect`, `chat` and this file the application's side; `name_server`,
 //! `front_end`, `login` and `endings` the transitions between states. Everything below this folder
 //! takes what it needs as arguments.
 
@@ -9,6 +9,7 @@ mod chat;
 mod confirming;
 mod connect;
 mod connection;
+mod deadline;
 mod endings;
 mod front_end;
 mod keeping;
@@ -43,6 +44,7 @@ use alloc::collections::VecDeque;
 use connection::Connection;
 use core::fmt;
 use core::time::Duration;
+use deadline::NextWork;
 use log::LevelFilter;
 use login_flow::LoginFlow;
 use photon_proto::peer::Peer;
@@ -68,6 +70,7 @@ pub struct ChatClient {
     /// Whether an intent has armed a timer. Intents know no time: the timer starts with the next
     /// call that passes one.
     armed: bool,
+    next_work: NextWork,
     state: State,
     events: EventQueue,
     commands: VecDeque<LinkCommand>,
@@ -132,6 +135,7 @@ impl ChatClient {
             sleep: Sleep::new(&config.peer),
             is_suspended: false,
             armed: false,
+            next_work: NextWork::Unknown,
             state: State::Uninitialized,
             events: EventQueue::new(config.event_cap_bytes),
             commands: VecDeque::new(),
@@ -473,6 +477,7 @@ impl ChatClient {
     /// assert!(chat.channel("lobby").is_none());
     /// ```
     pub fn forget_channels(&mut self) {
+        self.touch();
         self.model.forget_channels();
         self.give_up_messages();
         if let Some(restore) = &mut self.resubscription {

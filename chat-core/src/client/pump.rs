@@ -2,19 +2,19 @@
 //! describe the contract.
 
 use super::ChatClient;
+use super::deadline::NextWork;
 use crate::error::RegionsError;
 use crate::event::{BadMessage, Event};
 use crate::incoming::{Action, Incoming};
 use crate::link::{LinkCommand, LinkId, LinkInput};
 use crate::restore::{report_subscribe, report_unsubscribe};
 use crate::state::CauseKind;
-use crate::timers::earlier;
 use alloc::boxed::Box;
 use bytes::Bytes;
 use core::fmt::Debug;
 use photon_proto::Timestamp;
 use photon_proto::message::Header;
-use photon_proto::peer::{Inbound, Overdue};
+use photon_proto::peer::{Inbound, Overdue, Wire};
 
 /// The work of taking a message, whatever its length. The unit of work is about one instruction.
 /// All of these are upper estimates for what the hostile inputs of `photon-bench` measure.
@@ -44,6 +44,7 @@ impl ChatClient {
     /// [`ChatClient::service`].
     pub fn handle_link(&mut self, now: Timestamp, link: LinkId, input: LinkInput<'_>) {
         let now = self.advance(now);
+        self.touch();
         if let Some(connection) = self
             .connection
             .as_mut()
@@ -100,6 +101,7 @@ impl ChatClient {
     /// ```
     pub fn note_partial_message(&mut self, now: Timestamp, link: LinkId, bytes: usize) {
         let now = self.advance(now);
+        self.touch();
         if let Some(connection) = &mut self.connection
             && connection.link == link
         {
@@ -116,9 +118,10 @@ impl ChatClient {
     /// [`Serviced::more`] tells whether input remains. An idle call does nothing.
     pub fn service(&mut self, now: Timestamp) -> Serviced {
         let now = self.advance(now);
-        if self.poll_timeout().is_none_or(|at| at > now) {
+        if !self.is_due(now) {
             return Serviced { more: false };
         }
+        self.touch();
         self.model.questions.begin_pass();
         // The peer comes first: a resend or a ping must not wait behind a long backlog of messages.
         if let Some(connection) = &mut self.connection {
@@ -146,16 +149,20 @@ impl ChatClient {
             self.apply(action);
             self.report_results(events_before);
         }
-        if self.state == state {
+        // Most calls process a message, and no timer is due.
+        if self.state == state && self.is_due(now) {
             let events_before = self.events.len();
+            self.touch();
             self.run_timers(now);
             self.report_results(events_before);
         }
         self.check_histories(now);
         if self.state == state && self.can_restore() {
+            self.touch();
             self.restore_state(now);
         }
         if self.model.questions.has_unsent() {
+            self.touch();
             self.send_questions();
         }
         self.release_memory(self.config.max_messages_per_service != messages_left);
@@ -163,7 +170,7 @@ impl ChatClient {
         self.advance(now);
         self.assert_consistent();
         Serviced {
-            more: self.poll_timeout().is_some_and(|at| at <= now),
+            more: self.is_due(now),
         }
     }
 
@@ -174,14 +181,26 @@ impl ChatClient {
     pub fn transmit(&mut self, now: Timestamp, link: LinkId) -> Option<&[u8]> {
         let now = self.advance(now);
         match &mut self.connection {
-            Some(connection) if connection.link == link => connection.peer.transmit(now),
-            _ => self.retired.transmit(now, link),
+            Some(connection) if connection.link == link => {
+                let is_datagram = connection.peer.wire() == Wire::Datagram;
+                let bytes = connection.peer.transmit(now);
+                // A frame loop asks each time. On other links, nothing to send changes nothing.
+                if is_datagram || bytes.is_some() {
+                    self.next_work = NextWork::Unknown;
+                }
+                bytes
+            }
+            _ => {
+                self.next_work = NextWork::Unknown;
+                self.retired.transmit(now, link)
+            }
         }
     }
 
     /// Notes how many of the bytes that [`ChatClient::transmit`] returned were sent; a larger
     /// number counts as all of them. On datagram and WebSocket links any number above 0 means all.
     pub fn transmitted(&mut self, link: LinkId, bytes: usize) {
+        self.touch();
         if let Some(connection) = self
             .connection
             .as_mut()
@@ -200,49 +219,6 @@ impl ChatClient {
         self.commands.pop_front()
     }
 
-    /// Returns when to call [`ChatClient::service`] if nothing arrives before. This is "now" (the
-    /// latest time passed) while the client holds input that it could process, or while a timer
-    /// that an intent armed has not started. `None` means that only input can cause work.
-    #[must_use]
-    pub fn poll_timeout(&self) -> Option<Timestamp> {
-        let now = self.now;
-        let holds_input = self.holds_input();
-        if self.armed || (holds_input && !self.events.is_full()) || self.can_restore() {
-            return Some(now);
-        }
-        if holds_input {
-            // What a deadline waits for may be in the input, so none passes before it is processed.
-            // The peer applies the same rule to silence.
-            return self.upkeep_deadline(now);
-        }
-        [
-            self.reconnect_deadline(),
-            self.restore_deadline(),
-            self.confirm_deadline(),
-        ]
-        .into_iter()
-        .fold(self.next_deadline(now), earlier)
-    }
-
-    /// The next deadline of a connection. A timer that has not started is due at `unstarted`.
-    fn upkeep_deadline(&self, unstarted: Timestamp) -> Option<Timestamp> {
-        let connection = self.connection.as_ref();
-        earlier(
-            self.retired.deadline(unstarted),
-            connection.and_then(|connection| connection.peer.poll_timeout()),
-        )
-    }
-
-    /// The next deadline of a connection, a request or a login, even while input is held. A timer
-    /// that has not started is due at `unstarted`.
-    pub(super) fn next_deadline(&self, unstarted: Timestamp) -> Option<Timestamp> {
-        let requests = self.pending.deadline(unstarted);
-        let questions = self.model.questions.deadline();
-        [requests, questions, self.login.deadline(unstarted)]
-            .into_iter()
-            .fold(self.upkeep_deadline(unstarted), earlier)
-    }
-
     /// Whether the driver should read from this link. False while enough is buffered.
     #[must_use]
     pub fn wants_input(&self, link: LinkId) -> bool {
@@ -255,28 +231,36 @@ impl ChatClient {
 
     /// Takes the time of a call, and starts the timers that intents have armed. Returns the present
     /// time: one before the latest counts as the latest.
+    #[inline]
     fn advance(&mut self, now: Timestamp) -> Timestamp {
         if self.sleep.is_gap(self.now, now) {
             self.on_gap(now);
         }
         self.now = self.now.max(now);
-        if core::mem::take(&mut self.armed) {
-            let now = self.now;
-            self.login.start_timers(now);
-            self.pending.start_timers(now);
-            self.model.start_timers(now);
-            self.retired.start_timers(now);
-            if let Some(confirm) = &mut self.confirm {
-                confirm.start_timers(now);
-            }
-            if core::mem::take(&mut self.sleep.is_reported) {
-                self.on_reported_sleep(now);
-            }
-            if let Some(restore) = &mut self.restore {
-                restore.start_timer(now);
-            }
+        if self.armed {
+            self.start_timers();
         }
         self.now
+    }
+
+    /// Starts the timers that intents have armed.
+    fn start_timers(&mut self) {
+        self.armed = false;
+        self.touch();
+        let now = self.now;
+        self.login.start_timers(now);
+        self.pending.start_timers(now);
+        self.model.start_timers(now);
+        self.retired.start_timers(now);
+        if let Some(confirm) = &mut self.confirm {
+            confirm.start_timers(now);
+        }
+        if core::mem::take(&mut self.sleep.is_reported) {
+            self.on_reported_sleep(now);
+        }
+        if let Some(restore) = &mut self.restore {
+            restore.start_timer(now);
+        }
     }
 
     /// Returns the memory of empty buffers: after work, what was used for unusually large messages;
@@ -290,7 +274,7 @@ impl ChatClient {
         self.builder.release_memory(kept_bytes);
     }
 
-    fn holds_input(&self) -> bool {
+    pub(super) fn holds_input(&self) -> bool {
         let connection = self.connection.as_ref();
         connection.is_some_and(|connection| connection.peer.has_input())
     }

@@ -62,6 +62,7 @@ impl ChatClient {
         channels: impl Iterator<Item: AsRef<str>> + Clone,
         options: &SubscribeOptions,
     ) -> Result<RequestId, RequestError> {
+        self.touch();
         let count = check_names(channels.clone(), "list of channels", "channel name")?;
         let checked = subscribe::check(options, count)?;
         self.check_encodes(|buffer, config| {
@@ -86,6 +87,7 @@ impl ChatClient {
         &mut self,
         channels: impl Iterator<Item: AsRef<str>> + Clone,
     ) -> Result<RequestId, RequestError> {
+        self.touch();
         self.check_encodes(|buffer, config| {
             Ok(unsubscribe::write(buffer, config, channels.clone())?)
         })?;
@@ -132,6 +134,7 @@ impl ChatClient {
         content: Option<Fingerprint>,
         write: impl FnOnce(&mut Vec<u8>, &ChatConfig) -> Result<(), RequestError>,
     ) -> Result<MessageToken, RequestError> {
+        self.touch();
         let bytes = self.check_encodes(write)?;
         let Some(restore) = &self.resubscription else {
             debug_assert!(false, "only a client that restores has an outbox");

@@ -76,6 +76,7 @@ impl ChatClient {
     /// Handles a gap between the latest call and this one. Called before the time is taken.
     #[cold]
     pub(super) fn on_gap(&mut self, now: Timestamp) {
+        self.touch();
         let wire = self.connection.as_ref().map(|current| current.peer.wire());
         // R4: more than half the time after which a silent connection ends.
         let limit = micros(patience(&self.config.peer, wire)) / 2;
