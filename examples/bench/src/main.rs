@@ -3,11 +3,6 @@
 //! `cargo run --release -p photon-bench` prints a table, followed by texts only the rows whose names
 //! contain one of them (`-- "whole path" udp`). Without valgrind it contains allocations only.
 //!
-//! The rows of reliable UDP are compared with `rusty_enet`: both ends in memory, the same virtual
-//! clock, 50 messages in flight, the same lost datagrams. The simulated network is part of both
-//! counts. `-- sockets` prints the time of a message over sockets of this machine, for information
-//! only: times vary from run to run.
-//!
 //! `-- gate` fails if a row costs more than was accepted (`baselines.txt`), with `sample` for some of
 //! the rows; `-- accept` writes that file.
 //!
@@ -21,14 +16,10 @@ mod hostile_table;
 
 use photon_bench::cases;
 use photon_bench::measure::{self, Case, Row};
-use photon_bench::udp::{self, Library};
 use std::process::ExitCode;
 
 /// `EX_USAGE` of sysexits.h.
 const USAGE: u8 = 64;
-/// The number of messages for the time over sockets.
-const LOOPBACK_MESSAGES: u64 = 100_000;
-
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
@@ -45,14 +36,13 @@ fn main() -> ExitCode {
         ["hostile", "accept"] => hostile_table::accept(),
         [hostile_table::RUN] => hostile_table::run(),
         [measure::RUN, name] => run(name),
-        ["sockets"] => sockets(),
         [option, ..] if option.starts_with('-') => {
             eprintln!(
                 "photon-bench: wrong arguments
-Usage: photon-bench [TEXT... | gate [sample] | accept | counts | sockets | hostile [sample | accept]]
+Usage: photon-bench [TEXT... | gate [sample] | accept | counts | hostile [sample | accept]]
 Prints the table, or only the rows with one of the texts in their names. Install valgrind for
 instruction counts. The other commands: compare with the accepted costs, accept today's, print
-them, print the time of a message over sockets, print the cost of hostile inputs."
+them, print the cost of hostile inputs."
             );
             ExitCode::from(USAGE)
         }
@@ -88,14 +78,6 @@ fn table(texts: &[&str]) -> ExitCode {
         let instructions = instructions.map_or("-".to_owned(), |count| count.to_string());
         let allocations = allocations.map_or("-".to_owned(), |count| count.to_string());
         println!("{name:<60} {instructions:>12} {allocations:>12} {bytes:>12}");
-    }
-    ExitCode::SUCCESS
-}
-
-fn sockets() -> ExitCode {
-    for (library, name) in [(Library::Ours, "ours"), (Library::Enet, "rusty_enet")] {
-        let micros = udp::over_loopback(library, LOOPBACK_MESSAGES);
-        println!("over loopback sockets, one thread, {name}: {micros:.2} us a message");
     }
     ExitCode::SUCCESS
 }

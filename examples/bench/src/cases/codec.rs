@@ -9,7 +9,7 @@ use std::hint::black_box;
 use std::sync::LazyLock;
 
 /// The users that send the messages of an event. Made once, because encoding is measured.
-static SENDERS: LazyLock<[String; 100]> =
+pub static SENDERS: LazyLock<[String; 100]> =
     LazyLock::new(|| std::array::from_fn(|number| format!("user{number}")));
 
 pub(super) fn all() -> Vec<Case> {
@@ -70,8 +70,11 @@ fn publish(buffer: &mut Vec<u8>, protocol: Protocol) {
     request.finish().expect("fits");
 }
 
-/// Event 0 with so many messages, for [`CHANNEL`].
-pub(super) fn event(buffer: &mut Vec<u8>, protocol: Protocol, lines: usize, last_id: i32) {
+/// Event 0 with so many messages, at most 100, for [`CHANNEL`].
+///
+/// # Panics
+/// If it does not fit into a message.
+pub fn event(buffer: &mut Vec<u8>, protocol: Protocol, lines: usize, last_id: i32) {
     event_for(buffer, protocol, CHANNEL, lines, last_id);
 }
 

@@ -7,6 +7,8 @@ mod login;
 mod memory;
 mod path;
 
+pub use codec::{SENDERS, event};
+
 use crate::measure::Case;
 use crate::udp;
 
@@ -24,4 +26,4 @@ pub fn all() -> Vec<Case> {
 }
 
 /// The text of every message: 100 characters.
-const LINE: &str = "The quick brown fox jumps over the lazy dog, then sits down and has a long think about chat systems.";
+pub const LINE: &str = "The quick brown fox jumps over the lazy dog, then sits down and has a long think about chat systems.";
