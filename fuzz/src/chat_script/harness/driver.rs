@@ -302,10 +302,10 @@ impl Harness {
     pub(super) fn turn(&mut self) {
         for _ in 0..MAX_SERVICES {
             let serviced = self.chat.service(self.now);
-            // Input has to wait while there are too many events. In JSON that happens with the
-            // usual caps: a byte array is an array of numbers, whose values are larger.
-            let may_wait = (self.setup.small_event_cap.0 || self.setup.is_json())
-                && self.chat.queued_events() > 0;
+            // Input has to wait while there are too many events. That happens with the usual caps too:
+            // an element of two bytes (a number of a JSON array, a name that is empty because a
+            // bit was changed) becomes a larger value.
+            let may_wait = self.chat.queued_events() > 0;
             self.take_events(usize::MAX);
             self.transmit(usize::MAX);
             self.take_commands();
