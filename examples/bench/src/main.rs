@@ -8,7 +8,8 @@
 //!
 //! `cargo run --release -p photon-bench -- hostile` prints what hostile inputs cost, and fails if one
 //! exceeds the limits and needs more than was accepted (`hostile-instructions.txt`). With `sample`, it
-//! takes some of them only, which takes a quarter of a minute. With `accept`, it writes the file.
+//! takes some of them only, which takes a quarter of a minute, with `only TEXT` those whose names contain
+//! the text. With `accept`, it writes the file.
 #![forbid(unsafe_code)]
 
 mod gate;
@@ -31,15 +32,16 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         ["accept"] => gate::accept(),
-        ["hostile"] => hostile_table::print(1),
-        ["hostile", "sample"] => hostile_table::print(hostile_table::SAMPLE),
+        ["hostile"] => hostile_table::print(1, ""),
+        ["hostile", "sample"] => hostile_table::print(hostile_table::SAMPLE, ""),
+        ["hostile", "only", part] => hostile_table::print(1, part),
         ["hostile", "accept"] => hostile_table::accept(),
         [hostile_table::RUN] => hostile_table::run(),
         [measure::RUN, name] => run(name),
         [option, ..] if option.starts_with('-') => {
             eprintln!(
                 "photon-bench: wrong arguments
-Usage: photon-bench [TEXT... | gate [sample] | accept | counts | hostile [sample | accept]]
+Usage: photon-bench [TEXT... | gate [sample] | accept | counts | hostile [sample | only TEXT | accept]]
 Prints the table, or only the rows with one of the texts in their names. Install valgrind for
 instruction counts. The other commands: compare with the accepted costs, accept today's, print
 them, print the cost of hostile inputs."
