@@ -154,7 +154,10 @@ impl Reader<'static> {
     ///
     /// * Bytes that are not UTF-8 become U+FFFD, if the frames can be told apart then. Once the text
     ///   would exceed the limit on its length, they become `?`.
-    /// * Values, and all memory, are limited only when the message is decoded.
+    /// * Values, and all memory, are limited only when the message is decoded. An array or object
+    ///   with more values than the limit becomes a text that decoding rejects at its place. A message
+    ///   with more than three times the limit, wherever they are, is rejected: finding their ends alone
+    ///   would take too long.
     /// * An array or object that is nested too deeply becomes an empty array, which decoding rejects
     ///   at its place.
     /// * A double that would make the message exceed the limit on its length, although its text does
@@ -321,6 +324,10 @@ fn length(text: &str, at: usize) -> Result<(usize, usize), DecodeError> {
 /// Converts a length in UTF-16 units to bytes.
 fn end_of(text: &str, units: usize) -> Result<usize, DecodeError> {
     const FIELD: &str = "frame payload";
+    // Most payloads are ASCII, where each byte is a unit.
+    if text.as_bytes().get(..units).is_some_and(<[u8]>::is_ascii) {
+        return Ok(units);
+    }
     // Most messages are one frame, which is counted faster as a whole. A unit has one to three
     // bytes: if the frame is shorter than a third of the rest, counting the rest for each frame
     // would make many frames quadratic.

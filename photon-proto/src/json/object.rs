@@ -53,13 +53,13 @@ pub(super) fn read(
     out: &mut Vec<u8>,
 ) -> Result<Frame<'static>, DecodeError> {
     let start = out.len();
-    let mut sink = Sink::new(core::mem::take(out), limits, tolerant);
+    let mut sink = Sink::new(core::mem::take(out), limits, tolerant, json.len());
     let mut result = message(role, limits, &mut Parser::new(json, base), start, &mut sink);
     if tolerant && matches!(&result, Err(error) if error.kind == DecodeErrorKind::TooLong) {
         // A server relays what others send: their numbers must not cost the whole message. Not at
         // once, because what is too long so far may be followed by text that becomes shorter.
         sink.buffer().truncate(start);
-        sink.limit_growth(limits.max_received_bytes.saturating_sub(json.len()));
+        sink.restart(limits, limits.max_received_bytes.saturating_sub(json.len()));
         result = message(role, limits, &mut Parser::new(json, base), start, &mut sink);
     }
     *out = sink.into_buffer();
@@ -153,13 +153,13 @@ fn fields<'a>(
             sink.buffer().truncate(start);
             parameters(p, start, sink)?;
         } else if key.is("err") {
-            fields.return_code = return_code(p, sink.is_tolerant())?;
+            fields.return_code = return_code(p, sink)?;
         } else if key.is("msg") {
-            fields.debug_message = debug_message(p, sink.is_tolerant())?;
+            fields.debug_message = debug_message(p, sink)?;
         } else {
             // An unknown key. Its value must be valid JSON, and is charged like any other.
             if sink.is_tolerant() {
-                p.skip("JSON value")?;
+                sink.skip(p, "JSON value")?;
             } else {
                 let length = sink.buffer().len();
                 transcode::value(p, sink)?;
@@ -191,11 +191,11 @@ fn parameters(p: &mut Parser<'_>, start: usize, sink: &mut Sink) -> Result<(), D
         if code.is_err() && sink.is_tolerant() {
             // In JavaScript such a code is a key that nobody reads.
             *p = value;
-            p.skip("parameter code")?;
+            sink.skip(p, "parameter code")?;
             if !p.more(&mut first, b']', FIELD)? {
                 break;
             }
-            p.skip("parameter value")?;
+            sink.skip(p, "parameter value")?;
             continue;
         }
         let code = code?;
@@ -268,27 +268,27 @@ where
 /// The return code for a response whose own cannot be read: an internal error of the server.
 const UNREADABLE: i16 = -1;
 
-/// Decodes a return code; a missing one is 0. If `tolerant`, one that is no number of 16 bits is
+/// Decodes a return code; a missing one is 0. If the sink is tolerant, one that is no number of 16 bits is
 /// [`UNREADABLE`]: such a response means no success, and without it the request would stay open.
-fn return_code(p: &mut Parser<'_>, tolerant: bool) -> Result<i16, DecodeError> {
+fn return_code(p: &mut Parser<'_>, sink: &mut Sink) -> Result<i16, DecodeError> {
     const FIELD: &str = "return code";
     let value = p.clone();
     match number(p, FIELD) {
         Ok(code) => Ok(code.unwrap_or_default()),
-        Err(_) if tolerant => {
+        Err(_) if sink.is_tolerant() => {
             *p = value;
-            p.skip(FIELD).map(|()| UNREADABLE)
+            sink.skip(p, FIELD).map(|()| UNREADABLE)
         }
         Err(error) => Err(error),
     }
 }
 
 /// Decodes the debug message of a response, with its position. It may be empty.
-/// If `tolerant`, a response with another type there is still a response: a number, `true` or
+/// If the sink is tolerant, a response with another type there is still a response: a number, `true` or
 /// `false` becomes the text that it is, an array or object counts as missing.
 fn debug_message<'a>(
     p: &mut Parser<'a>,
-    tolerant: bool,
+    sink: &mut Sink,
 ) -> Result<Option<(Str<'a>, usize)>, DecodeError> {
     const FIELD: &str = "debug message";
     let first = p.token(FIELD)?;
@@ -296,8 +296,8 @@ fn debug_message<'a>(
     match first {
         b'"' => Ok(Some((p.string(FIELD)?, at))),
         b'n' => p.literal(FIELD).map(|_| None),
-        _ if !tolerant => Err(wrong(first, at, FIELD)),
-        b'[' | b'{' => p.skip(FIELD).map(|()| None),
+        _ if !sink.is_tolerant() => Err(wrong(first, at, FIELD)),
+        b'[' | b'{' => sink.skip(p, FIELD).map(|()| None),
         _ => Ok(Some((p.verbatim(FIELD)?, at))),
     }
 }

@@ -73,13 +73,21 @@ impl<'a> Parser<'a> {
     /// Skips white space and returns the first byte of the next token.
     #[inline]
     pub(super) fn token(&mut self, field: &'static str) -> Result<u8, DecodeError> {
-        while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.rest().first() {
-            self.advance(1);
+        match self.rest().first() {
+            Some(b' ' | b'\n' | b'\r' | b'\t') => self.token_behind_space(field),
+            Some(byte) => Ok(*byte),
+            None => Err(self.unexpected(field)),
         }
-        self.rest()
-            .first()
-            .copied()
-            .ok_or_else(|| self.unexpected(field))
+    }
+
+    /// Not inlined, because machines write JSON without white space.
+    #[cold]
+    fn token_behind_space(&mut self, field: &'static str) -> Result<u8, DecodeError> {
+        let is_space = |byte: &u8| matches!(byte, b' ' | b'\n' | b'\r' | b'\t');
+        let space = self.rest().iter().position(|byte| !is_space(byte));
+        self.advance(space.unwrap_or(self.rest().len()));
+        let next = self.rest().first().copied();
+        next.ok_or_else(|| self.unexpected(field))
     }
 
     /// Takes a token of one byte, which must come next.
@@ -97,6 +105,7 @@ impl<'a> Parser<'a> {
 
     /// Takes the comma or the end of a list that `close` ends. Returns whether another element
     /// follows. `first` belongs to this function; set it before the first call.
+    #[inline]
     pub(super) fn more(
         &mut self,
         first: &mut bool,
@@ -104,13 +113,18 @@ impl<'a> Parser<'a> {
         field: &'static str,
     ) -> Result<bool, DecodeError> {
         let was_first = core::mem::replace(first, false);
-        if self.token(field)? == close {
+        let next = self.token(field)?;
+        if next == close {
             self.advance(1);
             return Ok(false);
         }
-        if !was_first {
-            self.punctuation(b',', field)?;
+        if was_first {
+            return Ok(true);
         }
+        if next != b',' {
+            return Err(self.unexpected(field));
+        }
+        self.advance(1);
         Ok(true)
     }
 
@@ -146,11 +160,7 @@ impl<'a> Parser<'a> {
         let start = self.position;
         let mut escaped = false;
         loop {
-            let plain = self
-                .rest()
-                .iter()
-                .position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20));
-            self.advance(plain.unwrap_or(self.rest().len()));
+            self.advance(plain_bytes(self.rest()));
             match self.rest().first() {
                 Some(b'"') => {
                     let raw = self.text.get(start..self.position).unwrap_or_default();
@@ -183,6 +193,9 @@ impl<'a> Parser<'a> {
 
     /// Takes a number.
     pub(super) fn number(&mut self, field: &'static str) -> Result<Number, DecodeError> {
+        if let Some(integer) = self.short_integer() {
+            return Ok(Number::Integer(integer));
+        }
         let start = self.position;
         self.one_of(b"-");
         if !self.one_of(b"0") {
@@ -208,11 +221,37 @@ impl<'a> Parser<'a> {
         Ok(Number::Double(text.parse().unwrap_or(f64::NAN)))
     }
 
+    /// Takes a number of at most 18 digits without fraction and exponent, as nearly all numbers are.
+    /// Returns `None`, and takes nothing, for anything else.
+    fn short_integer(&mut self) -> Option<i64> {
+        // 64 bits hold every number of 18 digits.
+        const MAX_DIGITS: usize = 18;
+        let (sign, digits) = match self.rest() {
+            [b'-', digits @ ..] => (-1, digits),
+            digits => (1, digits),
+        };
+        let (mut number, mut count) = (0_i64, 0);
+        for byte in digits.iter().take(MAX_DIGITS) {
+            if !byte.is_ascii_digit() {
+                break;
+            }
+            number = number * 10 + i64::from(byte - b'0');
+            count += 1;
+        }
+        let is_whole = !matches!(digits.get(count), Some(b'0'..=b'9' | b'.' | b'e' | b'E'));
+        let has_leading_zero = count > 1 && digits.first() == Some(&b'0');
+        if count == 0 || !is_whole || has_leading_zero {
+            return None;
+        }
+        self.advance(count + usize::from(sign < 0));
+        Some(sign * number)
+    }
+
     /// Takes a value as a string of the characters that it consists of. Meant for numbers and
     /// literals, which have nothing to escape.
     pub(super) fn verbatim(&mut self, field: &'static str) -> Result<Str<'a>, DecodeError> {
         let start = self.position;
-        self.skip(field)?;
+        self.skip(field, &mut 1)?;
         let raw = self.text.get(start..self.position).unwrap_or_default();
         Ok(Str {
             raw,
@@ -221,30 +260,31 @@ impl<'a> Parser<'a> {
     }
 
     /// Skips a value, however deeply it is nested. Its syntax is checked like that of any other.
-    pub(super) fn skip(&mut self, field: &'static str) -> Result<(), DecodeError> {
+    /// Takes the number of values and keys in it, with itself, from `left`.
+    ///
+    /// # Errors
+    /// `TooManyValues` if it has more than are left.
+    pub(super) fn skip(&mut self, field: &'static str, left: &mut u32) -> Result<(), DecodeError> {
         // One bit for each open list: set for an object. Recursion would let the text decide how
-        // much stack is used.
-        let mut open = Vec::<u64>::new();
+        // much stack is used. The innermost 64 are in a word of their own, because few values are
+        // nested deeper and a hostile text has thousands of them.
+        let (mut bits, mut outside) = (0_u64, Vec::<u64>::new());
         let mut depth = 0_usize;
         loop {
             // A value begins.
             let mut is_first = false;
-            match self.token(field)? {
+            let first = self.token(field)?;
+            *left = left.checked_sub(1).ok_or_else(|| self.too_many(field))?;
+            match first {
                 b'"' => self.string(field).map(drop)?,
                 b'-' | b'0'..=b'9' => self.number(field).map(drop)?,
                 bracket @ (b'[' | b'{') => {
                     self.advance(1);
-                    if depth.is_multiple_of(64) {
-                        open.push(0);
+                    if depth > 0 && depth.is_multiple_of(64) {
+                        outside.push(bits);
+                        bits = 0;
                     }
-                    let bit = 1 << (depth % 64);
-                    if let Some(bits) = open.last_mut() {
-                        *bits = if bracket == b'{' {
-                            *bits | bit
-                        } else {
-                            *bits & !bit
-                        };
-                    }
+                    bits = bits << 1 | u64::from(bracket == b'{');
                     depth += 1;
                     is_first = true;
                 }
@@ -255,30 +295,36 @@ impl<'a> Parser<'a> {
                 let Some(above) = depth.checked_sub(1) else {
                     return Ok(());
                 };
-                let is_object = open
-                    .last()
-                    .is_some_and(|bits| bits & (1 << (above % 64)) != 0);
+                let is_object = bits & 1 != 0;
                 let close = if is_object { b'}' } else { b']' };
                 if self.more(&mut is_first, close, field)? {
                     if is_object {
+                        *left = left.checked_sub(1).ok_or_else(|| self.too_many(field))?;
                         self.string("JSON key")?;
                         self.punctuation(b':', field)?;
                     }
                     break;
                 }
                 depth = above;
-                if depth.is_multiple_of(64) {
-                    open.pop();
+                bits >>= 1;
+                if depth > 0 && depth.is_multiple_of(64) {
+                    bits = outside.pop().unwrap_or_default();
                 }
             }
         }
     }
 
-    fn one_of(&mut self, wanted: &[u8]) -> bool {
+    #[cold]
+    const fn too_many(&self, field: &'static str) -> DecodeError {
+        DecodeError::new(DecodeErrorKind::TooManyValues, self.offset(), field)
+    }
+
+    #[inline]
+    fn one_of<const N: usize>(&mut self, wanted: &[u8; N]) -> bool {
         let found = self
             .rest()
             .first()
-            .is_some_and(|byte| wanted.contains(byte));
+            .is_some_and(|byte| wanted.iter().any(|one| one == byte));
         self.advance(usize::from(found));
         found
     }
@@ -295,6 +341,29 @@ impl<'a> Parser<'a> {
         self.advance(count);
         Ok(())
     }
+}
+
+/// How many bytes at the beginning of `text` a string can hold as they are: up to the first quote,
+/// backslash or control character.
+fn plain_bytes(text: &[u8]) -> usize {
+    const EACH: u64 = u64::MAX / 0xFF;
+    const TOP: u64 = EACH * 0x80;
+    // Sets the top bit of each byte below `limit`, which is at most 0x80. A byte behind the first of
+    // these may be marked too; only the first one counts.
+    let below = |word: u64, limit: u64| word.wrapping_sub(EACH * limit) & !word & TOP;
+    let (words, rest) = text.as_chunks::<8>();
+    for (index, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let quotes = below(word ^ (EACH * u64::from(b'"')), 1);
+        let backslashes = below(word ^ (EACH * u64::from(b'\\')), 1);
+        let special = quotes | backslashes | below(word, 0x20);
+        if special != 0 {
+            return index * 8 + special.trailing_zeros() as usize / 8;
+        }
+    }
+    let is_special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
+    let plain = rest.iter().position(is_special);
+    text.len() - rest.len() + plain.unwrap_or(rest.len())
 }
 
 impl<'a> Str<'a> {
@@ -321,6 +390,9 @@ impl<'a> Str<'a> {
 
     /// Whether the string equals this text.
     pub(super) fn is(&self, text: &str) -> bool {
+        if let Some(plain) = self.plain() {
+            return plain == text;
+        }
         let mut left = Some(text);
         let _ = self.parts(|part| {
             left = left.and_then(|left| left.strip_prefix(part));
@@ -368,4 +440,68 @@ fn hexadecimal(text: &str) -> (u16, &str) {
     // The syntax was checked, so this default is not reached. It is half a pair, which becomes
     // U+FFFD.
     (u16::from_str_radix(digits, 16).unwrap_or(0xD800), rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Number, Parser, plain_bytes};
+    use alloc::format;
+    use alloc::string::ToString;
+    use alloc::vec;
+
+    #[test]
+    fn the_first_special_byte_ends_what_is_plain_wherever_it_is() {
+        for length in 0..40 {
+            for byte in 0..=u8::MAX {
+                for at in 0..length {
+                    let mut text = vec![b'x'; length];
+                    text[at] = byte;
+                    let is_special = matches!(byte, b'"' | b'\\' | 0..0x20);
+                    let expected = if is_special { at } else { length };
+                    assert_eq!(plain_bytes(&text), expected, "{byte} at {at} of {length}");
+                    // A second one changes nothing.
+                    text[length - 1] = b'"';
+                    let expected = if is_special { at } else { length - 1 };
+                    let expected = expected.min(length - 1);
+                    assert_eq!(plain_bytes(&text), expected, "{byte} at {at} of {length}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn integers_of_every_length_are_the_same_numbers_as_in_rust() {
+        for digits in 1..25 {
+            for sign in ["", "-"] {
+                let text = format!("{sign}{}", &"9876543210".repeat(3)[..digits]);
+                let mut parser = Parser::new(&text, 0);
+                match (parser.number("number"), text.parse::<i64>()) {
+                    (Ok(Number::Integer(number)), Ok(expected)) => assert_eq!(number, expected),
+                    (Ok(Number::Double(_)), Err(_)) => {}
+                    other => panic!("{text}: {other:?}"),
+                }
+                assert_eq!(parser.position, text.len());
+            }
+        }
+        for (text, taken) in [("0", 1), ("-0", 2), ("01", 1), ("7]", 1), ("-07", 2)] {
+            let mut parser = Parser::new(text, 0);
+            let Ok(Number::Integer(number)) = parser.number("number") else {
+                panic!("{text}");
+            };
+            assert_eq!(
+                (number.to_string(), parser.position),
+                (
+                    if taken == 1 {
+                        text[..1].to_string()
+                    } else {
+                        "0".to_string()
+                    },
+                    taken
+                )
+            );
+        }
+        for text in ["", "-", "x", "1.", "1e", "--1", "+1"] {
+            assert!(Parser::new(text, 0).number("number").is_err(), "{text}");
+        }
+    }
 }

@@ -17,15 +17,25 @@ const UNDECODABLE: [u8; 3] = [STRING, 1, 0xFF];
 
 const FIELD: &str = "JSON value";
 
+/// How many times as many values as a message may have are examined in a text.
+const EXAMINED: u32 = 3;
+
 /// The 1.8 message under construction, with the remaining limits of its frame.
 pub(super) struct Sink {
     encoder: Encoder,
     budget: Budget,
     depth: u32,
-    /// Whether only the length is limited here. Whoever decodes the message limits the rest: an
-    /// error here costs the whole frame, there it costs one value.
+    /// The depth at the beginning.
+    outermost: u32,
+    /// Whether an error is to cost one value, if it can. Decoding the message limits what is not
+    /// limited here.
     tolerant: bool,
-    /// See [`Sink::limit_growth`].
+    /// How many more values may be looked at, if the sink is tolerant. What is replaced was looked at
+    /// too, so this is not the budget.
+    values_left: u32,
+    /// Whether the text is so long that it may have too many values, if the sink is tolerant.
+    counts_first: bool,
+    /// See [`Sink::restart`].
     growth: usize,
 }
 
@@ -33,8 +43,8 @@ pub(super) struct Sink {
 struct Count(usize);
 
 impl Sink {
-    /// Creates a sink that appends to `buffer`.
-    pub(super) fn new(buffer: Vec<u8>, limits: &Limits, tolerant: bool) -> Self {
+    /// Creates a sink for a text of so many bytes, that appends to `buffer`.
+    pub(super) fn new(buffer: Vec<u8>, limits: &Limits, tolerant: bool, text_bytes: usize) -> Self {
         // The encoder limits only the length: values are charged to the budget, containers to the
         // depth.
         let bytes = Limits {
@@ -42,31 +52,62 @@ impl Sink {
             max_values: u32::MAX,
             ..limits.clone()
         };
-        let encoder = Encoder::new(buffer, Protocol::V18, &bytes);
-        let budget = if tolerant {
-            Budget::new(&Limits {
-                max_memory_bytes: usize::MAX,
-                ..bytes
-            })
-        } else {
-            Budget::new(limits)
-        };
-        Self {
-            encoder,
-            budget,
+        let mut sink = Self {
+            encoder: Encoder::new(buffer, Protocol::V18, &bytes),
+            budget: Budget::new(limits),
             depth: limits.max_depth,
+            outermost: limits.max_depth,
             tolerant,
+            values_left: u32::MAX,
+            // A value takes at least a byte, and a comma or bracket.
+            counts_first: tolerant && text_bytes / 2 >= limits.max_values as usize,
             growth: usize::MAX,
+        };
+        if tolerant {
+            sink.restart(limits, usize::MAX);
         }
+        sink
     }
 
-    /// Limits how many more bytes numbers may take in 1.8 than in JSON. Numbers beyond become
-    /// undecodable.
+    /// Begins again, with the limits of a tolerant sink, and limits how many more bytes numbers may
+    /// take in 1.8 than in JSON. Numbers beyond become undecodable.
     ///
     /// Only doubles are notably longer in 1.8: nine bytes for `1e9,`. If they alone may grow, and
     /// by no more than the text is shorter than the limit on the message, everything else fits.
-    pub(super) const fn limit_growth(&mut self, bytes: usize) {
-        self.growth = bytes;
+    pub(super) fn restart(&mut self, limits: &Limits, growth: usize) {
+        debug_assert!(self.tolerant, "an error of a strict sink is final");
+        self.budget = Budget::new(&Limits {
+            max_memory_bytes: usize::MAX,
+            ..limits.clone()
+        });
+        self.values_left = limits.max_values.saturating_mul(EXAMINED);
+        self.growth = growth;
+    }
+
+    /// Skips a value. If the sink is tolerant, the values in it count as examined.
+    pub(super) fn skip(
+        &mut self,
+        p: &mut Parser<'_>,
+        field: &'static str,
+    ) -> Result<(), DecodeError> {
+        p.skip(field, &mut self.values_left)
+    }
+
+    /// Charges a value, which begins at `at`.
+    fn value(&mut self, at: usize) -> Result<(), DecodeError> {
+        if self.tolerant {
+            self.values_left = self.values_left.checked_sub(1).ok_or(DecodeError::new(
+                DecodeErrorKind::TooManyValues,
+                at,
+                FIELD,
+            ))?;
+            // The elements of a parameter are charged when it is decoded, all at once: what one of
+            // them contains must not use up what the others need.
+            if self.depth == self.outermost {
+                return Ok(());
+            }
+        }
+        self.budget.values(1, at, FIELD)
     }
 
     pub(super) const fn is_tolerant(&self) -> bool {
@@ -155,7 +196,7 @@ impl Sink {
         self.budget.memory(length, 1, at, FIELD)
     }
 
-    /// Writes a double that has `text_bytes` in JSON. See [`Sink::limit_growth`].
+    /// Writes a double that has `text_bytes` in JSON. See [`Sink::restart`].
     fn double(&mut self, number: f64, text_bytes: usize, at: usize) -> Result<(), DecodeError> {
         const ENCODED_BYTES: usize = 9;
         // With the comma behind it.
@@ -168,7 +209,8 @@ impl Sink {
     }
 
     /// Transcodes a container with `read`. If the sink is tolerant, one that is nested too deeply
-    /// becomes an empty array, so that decoding the message finds a container too many at its place.
+    /// becomes an empty array, so that decoding the message finds a container too many at its place;
+    /// and one with too many values, if it is inside of no other one, becomes undecodable.
     fn nested(
         &mut self,
         p: &mut Parser<'_>,
@@ -177,15 +219,39 @@ impl Sink {
     ) -> Result<(), DecodeError> {
         let Some(inside) = self.depth.checked_sub(1) else {
             if self.tolerant {
-                p.skip(FIELD)?;
+                self.skip(p, FIELD)?;
                 return self.put(&[OBJECT_ARRAY, 0], at);
             }
             return Err(DecodeError::new(DecodeErrorKind::TooDeep, at, "container"));
         };
         let outside = core::mem::replace(&mut self.depth, inside);
+        if outside == self.outermost && self.has_too_many_values(p)? {
+            self.depth = outside;
+            return self.put(&UNDECODABLE, at);
+        }
         let result = read(p, self);
         self.depth = outside;
         result
+    }
+
+    /// Whether a tolerant sink has no space for the values of the container that comes next. Moves
+    /// behind it if so.
+    ///
+    /// They are counted first: transcoding costs several times as much, and a container of which it
+    /// is in vain would use up what the others need.
+    fn has_too_many_values(&mut self, p: &mut Parser<'_>) -> Result<bool, DecodeError> {
+        if !self.counts_first {
+            return Ok(false);
+        }
+        let (start, before) = (p.clone(), self.values_left);
+        self.skip(p, FIELD)?;
+        let inside = before.saturating_sub(self.values_left).saturating_sub(1);
+        if inside > self.budget.values_left() {
+            return Ok(true);
+        }
+        *p = start;
+        self.values_left = before;
+        Ok(false)
     }
 }
 
@@ -219,7 +285,7 @@ fn varint(mut number: usize) -> ([u8; 10], usize) {
 /// [`Params::elements`](crate::Params::elements).
 pub(super) fn parameter(p: &mut Parser<'_>, sink: &mut Sink) -> Result<(), DecodeError> {
     if p.token(FIELD)? == b'[' {
-        sink.budget.values(1, p.offset(), FIELD)?;
+        sink.value(p.offset())?;
         return array(p, sink);
     }
     value(p, sink)
@@ -229,7 +295,7 @@ pub(super) fn parameter(p: &mut Parser<'_>, sink: &mut Sink) -> Result<(), Decod
 pub(super) fn value(p: &mut Parser<'_>, sink: &mut Sink) -> Result<(), DecodeError> {
     let first = p.token(FIELD)?;
     let at = p.offset();
-    sink.budget.values(1, at, FIELD)?;
+    sink.value(at)?;
     let value = match first {
         b'"' => return sink.string(p.string(FIELD)?, at),
         b'[' => return sink.nested(p, at, array),
@@ -287,7 +353,7 @@ fn strings(p: &mut Parser<'_>, sink: &mut Sink) -> Result<bool, DecodeError> {
             return Ok(false);
         }
         let at = p.offset();
-        sink.budget.values(1, at, FIELD)?;
+        sink.value(at)?;
         sink.text(p.string(FIELD)?, at)?;
         count += 1;
     }
@@ -305,7 +371,7 @@ fn object(p: &mut Parser<'_>, sink: &mut Sink) -> Result<(), DecodeError> {
     while p.more(&mut first, b'}', FIELD)? {
         let _ = p.token(FIELD)?;
         let at = p.offset();
-        sink.budget.values(1, at, FIELD)?;
+        sink.value(at)?;
         sink.string(p.string("JSON key")?, at)?;
         p.punctuation(b':', FIELD)?;
         value(p, sink)?;

@@ -206,3 +206,46 @@ fn bytes_that_are_not_utf_8_never_make_a_message_too_long() {
         }
     }
 }
+
+/// Each element is charged for itself, and finding the ends of more values has a limit of its own.
+#[test]
+fn sound07_too_many_values_cost_only_their_own_element() {
+    let limits = Limits {
+        max_values: 100,
+        ..LIMITS
+    };
+    let event = |list: &str| {
+        let json = format!("~j~{{\"vals\":[1,\"general\",2,[{list}],8,3],\"evt\":0}}");
+        message(&limits, framed(&json).into_bytes())
+    };
+    let flat = |count: usize| format!("[{}]", vec!["1"; count].join(","));
+    let nested = |count: usize| format!("[{}]", vec!["[]"; count].join(","));
+    let object = |count: usize| format!("{{{}}}", vec!["\"k\":null"; count].join(","));
+    for many in [
+        flat(101),
+        nested(101),
+        object(51),
+        format!("[{}]", flat(100)),
+    ] {
+        let bytes = event(&format!("\"a\",{many},[7],{many},{{\"k\":7}},\"c\",2"));
+        let expected = [true, false, true, false, true, true, true];
+        assert_eq!(elements(&limits, &bytes.unwrap()), expected, "{many}");
+    }
+    // As many as fit are untouched.
+    let bytes = event(&format!("\"a\",{},\"c\"", flat(90)));
+    assert_eq!(elements(&limits, &bytes.unwrap()), [true; 3]);
+    // Beyond three times the limit, whatever they are.
+    for list in [
+        vec![flat(80); 5].join(","),
+        vec![nested(80); 5].join(","),
+        flat(400),
+        vec!["1"; 400].join(","),
+    ] {
+        assert_eq!(event(&list), Err(DecodeErrorKind::TooManyValues));
+    }
+    let unknown = format!("~j~{{\"evt\":0,\"other\":{}}}", nested(500));
+    assert_eq!(
+        message(&limits, framed(&unknown).into_bytes()),
+        Err(DecodeErrorKind::TooManyValues)
+    );
+}
