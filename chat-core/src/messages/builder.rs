@@ -21,7 +21,6 @@ pub(crate) struct MessagesBuilder {
     bytes: Vec<u8>,
     senders: Vec<Span>,
     contents: Vec<ContentSpan>,
-    entries: Vec<Entry>,
     others: Vec<Other>,
     /// The elements that cannot be decoded, except those that the parameters have counted.
     undecodable: u32,
@@ -44,7 +43,6 @@ impl MessagesBuilder {
     pub(crate) fn release_memory(&mut self, kept_bytes: usize) {
         let lists = self.senders.capacity() * size_of::<Span>()
             + self.contents.capacity() * size_of::<ContentSpan>()
-            + self.entries.capacity() * size_of::<Entry>()
             + self.others.capacity() * size_of::<Other>();
         if self.bytes.capacity() + lists > kept_bytes {
             *self = Self::default();
@@ -174,44 +172,42 @@ impl MessagesBuilder {
     /// # Errors
     /// The same as [`MessagesBuilder::content`].
     pub(crate) fn finish(&mut self, last_id: Option<i32>) -> Result<Messages, DecodeError> {
-        if !self.is_whole() {
-            self.repair()?;
-        }
-        let Ok(text) = core::str::from_utf8(&self.bytes) else {
-            debug_assert!(false, "checked, or repaired");
-            return Err(DecodeError::new(DecodeErrorKind::NotUtf8, 0, MESSAGES));
+        let text: Box<str> = match self.whole_text() {
+            Some(text) => text.into(),
+            None => {
+                self.repair()?;
+                let Ok(text) = core::str::from_utf8(&self.bytes) else {
+                    debug_assert!(false, "repaired");
+                    return Err(DecodeError::new(DecodeErrorKind::NotUtf8, 0, MESSAGES));
+                };
+                text.into()
+            }
         };
-        self.entries.clear();
-        self.entries.extend(
-            self.senders
-                .iter()
-                .zip(&self.contents)
-                .map(|(&sender, &content)| Entry { sender, content }),
-        );
+        let entries = self.senders.iter().zip(&self.contents);
+        let entries = entries.map(|(&sender, &content)| Entry { sender, content });
         let others = core::mem::take(&mut self.others);
         Ok(Messages::new(Block {
-            text: text.into(),
-            entries: Entries::new(&self.entries),
+            text,
+            entries: Entries::new(entries),
             others,
             others_bytes: self.other_bytes + self.mark_bytes,
             last_id,
         }))
     }
 
-    /// Whether all texts are UTF-8: one check of all bytes, then one of each start and end. A text
+    /// All texts, if they are UTF-8: one check of all bytes, then one of each start and end. A text
     /// that was cut inside a character would be valid only together with its neighbour.
-    fn is_whole(&self) -> bool {
-        let Ok(text) = core::str::from_utf8(&self.bytes) else {
-            return false;
-        };
-        let whole = |span: &Span| {
+    fn whole_text(&self) -> Option<&str> {
+        let text = core::str::from_utf8(&self.bytes).ok()?;
+        let is_whole = |span: &Span| {
             text.is_char_boundary(span.start as usize) && text.is_char_boundary(span.end as usize)
         };
         let texts = self.contents.iter().filter_map(|content| match content {
             ContentSpan::Text(span) => Some(span),
             ContentSpan::Other(_) => None,
         });
-        self.senders.iter().chain(texts).all(whole)
+        let mut spans = self.senders.iter().chain(texts);
+        spans.all(is_whole).then_some(text)
     }
 
     /// Checks each text by itself: marks contents that are not UTF-8, and puts U+FFFD into senders.

@@ -61,10 +61,10 @@ enum Entries {
 }
 
 impl Entries {
-    fn new(entries: &[Entry]) -> Self {
-        match entries {
-            [one] => Self::One(*one),
-            many => Self::Many(many.into()),
+    fn new(mut entries: impl ExactSizeIterator<Item = Entry>) -> Self {
+        match (entries.len(), entries.next()) {
+            (1, Some(one)) => Self::One(one),
+            (_, first) => Self::Many(first.into_iter().chain(entries).collect()),
         }
     }
 
