@@ -255,6 +255,7 @@ pub mod documented_api {
 }
 
 mod address;
+mod age_queue;
 mod budget;
 mod client;
 pub mod codes;

@@ -2,10 +2,11 @@
 //! Spec: chat.md 5.
 
 use super::keys::ChannelKey;
+use crate::age_queue::AgeQueue;
 use crate::budget::MemoryBudget;
 use crate::messages::{Message, Messages};
 use crate::restore::continuity::Cached;
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::VecDeque;
 
 /// The cached messages of one channel, oldest first.
 #[derive(Debug, Default)]
@@ -95,9 +96,8 @@ impl Cached for Cache {
 pub(super) struct Caches {
     max_messages_per_channel: usize,
     budget: MemoryBudget,
-    next_order: u64,
-    /// The channel of each part, oldest part first.
-    by_order: BTreeMap<u64, ChannelKey>,
+    /// The channel of each part.
+    parts: AgeQueue<ChannelKey>,
 }
 
 impl Caches {
@@ -105,8 +105,7 @@ impl Caches {
         Self {
             max_messages_per_channel,
             budget: MemoryBudget::new(cap_bytes),
-            next_order: 0,
-            by_order: BTreeMap::new(),
+            parts: AgeQueue::new(),
         }
     }
 
@@ -115,8 +114,8 @@ impl Caches {
     }
 
     /// How many parts all caches hold.
-    pub(super) fn parts(&self) -> usize {
-        self.by_order.len()
+    pub(super) const fn parts(&self) -> usize {
+        self.parts.len()
     }
 
     /// Adds messages to the cache of the channel with this key, and drops the oldest of that
@@ -143,12 +142,9 @@ impl Caches {
                 .for_each(|message| leaving(&message));
             return;
         }
-        let order = self.next_order;
-        self.next_order += 1;
+        let order = self.parts.push(key);
         let bytes = messages.pinned_bytes();
         self.budget.charge(bytes);
-        let replaced = self.by_order.insert(order, key);
-        debug_assert!(replaced.is_none(), "every part has an order of its own");
         cache.messages += messages.len();
         let is_newest = messages.origin().moves_position();
         let part = Part {
@@ -200,7 +196,7 @@ impl Caches {
             messages.for_each(|message| leaving(&message));
         }
         self.budget.release(part.bytes);
-        let removed = self.by_order.remove(&part.order);
+        let removed = self.parts.remove(part.order);
         debug_assert!(removed.is_some(), "every part has its place in the order");
     }
 
@@ -221,13 +217,13 @@ impl Caches {
 
     /// Notes that the messages from now on are of another life of the channel.
     pub(super) fn begin_life(&self, cache: &mut Cache) {
-        cache.life = self.next_order;
+        cache.life = self.parts.next_serial();
     }
 
     /// Returns the channel of the oldest part if all parts together exceed the cap in bytes.
     pub(super) fn oldest_if_exceeded(&self) -> Option<ChannelKey> {
         if self.budget.is_exceeded() {
-            self.by_order.first_key_value().map(|(_, key)| *key)
+            self.parts.oldest().copied()
         } else {
             None
         }
