@@ -5,7 +5,6 @@ use super::values::missing;
 use crate::codes::parameter;
 use crate::event::Event;
 use crate::messages::PrivateMessage;
-use crate::model::Channel;
 use photon_proto::{DecodeError, Params, Text};
 
 impl Incoming<'_> {
@@ -40,7 +39,7 @@ impl Incoming<'_> {
                 // Of several names the last one counts, which the first pass has found.
                 parameter::CHANNEL if !is_second_pass => {
                     let name = params.str("channel (p1)")?;
-                    let key = self.model.public.get(name).map(Channel::key);
+                    let key = self.model.public.find(name);
                     // A server may send messages before it confirms the subscription.
                     let is_requested = || self.pending.subscribe.is_waiting_for(name);
                     let is_expected = key.is_some() || is_requested();

@@ -3,12 +3,13 @@
 use super::cache::Cache;
 use super::keys::{ChannelKey, NameMap};
 use super::presence::Presence;
+use crate::age_queue::AgeQueue;
 use crate::budget::MemoryBudget;
 use crate::messages::Message;
 use crate::operation::pending::RequestedHistory;
 use crate::restore::continuity::{Continuity, Questions, Seen, Surroundings};
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
 use photon_proto::{HashKeys, Text, Timestamp, Value};
 
 /// How many channels a table may hold that the application did not ask for. Servers choose how many
@@ -173,14 +174,16 @@ pub(crate) struct Channels {
     budget: MemoryBudget,
     /// How many channels were not requested. Private ones never are.
     unsolicited: usize,
-    /// Boxed, because a node of the map has space for eleven entries and most clients have one or
-    /// two channels.
-    by_number: BTreeMap<u64, Box<Channel>>,
-    numbers: NameMap<u64>,
-    next_number: u64,
-    /// The number of each private channel, least recently used first.
-    by_use: BTreeMap<u64, u64>,
-    next_use: u64,
+    /// Found by a place rather than by a search, so that thousands of channels cost no more than one.
+    slots: Vec<Option<Box<Channel>>>,
+    free_slots: Vec<u32>,
+    by_name: NameMap<u32>,
+    /// The slot of each channel, in the order of their numbers.
+    by_number: AgeQueue<u32>,
+    /// The slot of each private channel, least recently used first.
+    by_use: AgeQueue<u32>,
+    /// The slot of the channel that a name found last: many messages in a row are often of one.
+    latest: u32,
 }
 
 impl Channels {
@@ -189,26 +192,43 @@ impl Channels {
             private,
             budget: MemoryBudget::new(unsolicited_cap_bytes),
             unsolicited: 0,
-            by_number: BTreeMap::new(),
-            numbers: NameMap::with_hasher(keys),
-            next_number: 0,
-            by_use: BTreeMap::new(),
-            next_use: 0,
+            slots: Vec::new(),
+            free_slots: Vec::new(),
+            by_name: NameMap::with_hasher(keys),
+            by_number: AgeQueue::new(),
+            by_use: AgeQueue::new(),
+            latest: 0,
         }
     }
 
+    fn in_slot(&self, slot: u32) -> Option<&Channel> {
+        self.slots.get(slot as usize)?.as_deref()
+    }
+
+    fn in_slot_mut(&mut self, slot: u32) -> Option<&mut Channel> {
+        self.slots.get_mut(slot as usize)?.as_deref_mut()
+    }
+
     pub(crate) fn get(&self, name: &str) -> Option<&Channel> {
-        self.by_number.get(self.numbers.get(name)?).map(Box::as_ref)
+        self.in_slot(*self.by_name.get(name)?)
     }
 
     pub(super) fn get_mut(&mut self, name: &str) -> Option<&mut Channel> {
-        self.by_number
-            .get_mut(self.numbers.get(name)?)
-            .map(Box::as_mut)
+        self.in_slot_mut(*self.by_name.get(name)?)
+    }
+
+    /// Finds the key of a channel, without a hash if it is the one that was found last.
+    pub(crate) fn find(&mut self, name: &str) -> Option<ChannelKey> {
+        let latest = self.in_slot(self.latest);
+        if let Some(channel) = latest.filter(|channel| channel.name == *name) {
+            return Some(channel.key);
+        }
+        self.latest = *self.by_name.get(name)?;
+        self.in_slot(self.latest).map(Channel::key)
     }
 
     pub(super) fn by_key(&self, key: ChannelKey) -> Option<&Channel> {
-        self.by_number.get(&key.number).map(Box::as_ref)
+        self.in_slot(key.slot).filter(|found| found.key == key)
     }
 
     pub(super) fn by_key_mut(&mut self, key: ChannelKey) -> Option<&mut Channel> {
@@ -216,7 +236,7 @@ impl Channels {
             key.private, self.private,
             "a key belongs to the table of its channel"
         );
-        self.by_number.get_mut(&key.number).map(Box::as_mut)
+        self.in_slot_mut(key.slot).filter(|found| found.key == key)
     }
 
     /// Whether an unsolicited channel with a new name may be added.
@@ -229,41 +249,52 @@ impl Channels {
         self.budget.can_ever_fit(CHANNEL_BYTES + name.len())
     }
 
-    /// Adds a channel with a new name. The caller checks the space for an unsolicited one.
-    pub(super) fn insert(&mut self, name: Text, requested: bool) -> &mut Channel {
-        debug_assert!(!self.numbers.contains_key(&*name), "the name is new");
-        let number = self.next_number;
-        self.next_number += 1;
+    /// Adds a channel with a new name, and returns its key. The caller checks the space for an unsolicited one.
+    pub(super) fn insert(&mut self, name: Text, requested: bool) -> ChannelKey {
+        debug_assert!(!self.by_name.contains_key(&*name), "the name is new");
+        let slot = self.free_slots.pop().unwrap_or_else(|| {
+            debug_assert!(
+                u32::try_from(self.slots.len()).is_ok(),
+                "each channel takes hundreds of bytes"
+            );
+            self.slots.push(None);
+            self.slots.len() as u32 - 1
+        });
+        let number = self.by_number.push(slot);
         // A copy: a view would keep the whole message alive that the name came with.
         let name = name.detached();
-        self.numbers.insert(name.clone(), number);
+        self.by_name.insert(name.clone(), slot);
         if !requested {
             self.unsolicited += 1;
             self.budget.charge(CHANNEL_BYTES + name.len());
         }
-        if self.private {
-            self.by_use.insert(self.next_use, number);
-        }
-        let channel = Channel {
+        let used = if self.private {
+            self.by_use.push(slot)
+        } else {
+            0
+        };
+        let key = ChannelKey {
+            private: self.private,
+            slot,
+            number,
+        };
+        let channel = Box::new(Channel {
             name,
-            key: ChannelKey {
-                private: self.private,
-                number,
-            },
+            key,
             requested,
             subscribed: false,
             continuity: Continuity::default(),
             seen: None,
-            used: self.next_use,
+            used,
             cache: Cache::default(),
             presence: Presence::default(),
-        };
-        self.next_use += 1;
-        debug_assert!(
-            !self.by_number.contains_key(&number),
-            "numbers are not reused: they order the channels by age"
-        );
-        self.by_number.entry(number).or_insert(Box::new(channel))
+        });
+        let replaced = self
+            .slots
+            .get_mut(slot as usize)
+            .and_then(|free| free.replace(channel));
+        debug_assert!(replaced.is_none(), "a free slot is empty");
+        key
     }
 
     /// Notes that the application asked for a channel, perhaps after the server had added it on its
@@ -285,49 +316,57 @@ impl Channels {
     }
 
     pub(super) fn remove(&mut self, name: &str) -> Option<Box<Channel>> {
-        let number = self.numbers.remove(name)?;
-        let removed = self.by_number.remove(&number);
+        let slot = self.by_name.remove(name)?;
+        let removed = self.slots.get_mut(slot as usize).and_then(Option::take);
         debug_assert!(removed.is_some(), "every name belongs to a channel");
         let channel = removed?;
+        let place = self.by_number.remove(channel.key.number);
+        debug_assert_eq!(
+            place,
+            Some(slot),
+            "every channel has its place in the order"
+        );
+        if self.private {
+            let place = self.by_use.remove(channel.used);
+            debug_assert_eq!(place, Some(slot), "private channels are ordered by use");
+        }
         if !channel.requested {
             self.release_unsolicited(channel.name.len());
         }
-        let place = self.by_use.remove(&channel.used);
-        debug_assert_eq!(
-            place,
-            self.private.then_some(number),
-            "exactly the private channels are ordered by use"
-        );
+        self.free_slots.push(slot);
+        if self.by_number.len() == 0 {
+            // Returns the memory of thousands of channels.
+            (self.slots, self.free_slots) = (Vec::new(), Vec::new());
+        }
         Some(channel)
     }
 
     /// Makes a private channel the most recently used one.
     pub(super) fn touch(&mut self, name: &str) {
         debug_assert!(self.private, "public channels are never evicted");
-        let Some(number) = self.numbers.get(name) else {
+        let Some(&slot) = self.by_name.get(name) else {
             return;
         };
-        let Some(channel) = self.by_number.get_mut(number) else {
+        let channel = self.slots.get_mut(slot as usize).and_then(Option::as_mut);
+        let Some(channel) = channel else {
             debug_assert!(false, "every name belongs to a channel");
             return;
         };
         // Many messages in a row are usually of one conversation.
-        if channel.used + 1 == self.next_use {
+        if channel.used + 1 == self.by_use.next_serial() {
             return;
         }
-        self.by_use.remove(&channel.used);
-        channel.used = self.next_use;
-        self.by_use.insert(channel.used, *number);
-        self.next_use += 1;
+        let place = self.by_use.remove(channel.used);
+        debug_assert_eq!(place, Some(slot), "private channels are ordered by use");
+        channel.used = self.by_use.push(slot);
     }
 
     pub(super) fn remove_least_recently_used(&mut self) -> Option<Box<Channel>> {
-        let (_, number) = self.by_use.first_key_value()?;
-        let name = self.by_number.get(number)?.name.clone();
+        let name = self.in_slot(*self.by_use.oldest()?)?.name.clone();
         self.remove(&name)
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(super) const fn len(&self) -> usize {
         self.by_number.len()
     }
 
@@ -343,24 +382,28 @@ impl Channels {
 
     pub(super) fn clear(&mut self) {
         // Each channel returns what it used. A new budget would do as well, but hide a leak.
-        for channel in self.by_number.values().filter(|channel| !channel.requested) {
-            self.unsolicited -= 1;
-            self.budget.release(CHANNEL_BYTES + channel.name.len());
+        for channel in self.slots.iter().flatten() {
+            if !channel.requested {
+                self.unsolicited -= 1;
+                self.budget.release(CHANNEL_BYTES + channel.name.len());
+            }
         }
+        // New tables: cleared ones keep their memory.
+        (self.slots, self.free_slots) = (Vec::new(), Vec::new());
+        self.by_name = NameMap::with_hasher(*self.by_name.hasher());
         self.by_number.clear();
         self.by_use.clear();
-        // A new table: a cleared one keeps its memory.
-        self.numbers = NameMap::with_hasher(*self.numbers.hasher());
     }
 
     pub(super) fn for_each(&mut self, change: impl FnMut(&mut Channel)) {
-        self.by_number
-            .values_mut()
-            .map(Box::as_mut)
+        self.slots
+            .iter_mut()
+            .filter_map(Option::as_deref_mut)
             .for_each(change);
     }
 
+    /// The channels, in the order of first subscription or first message.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Channel> {
-        self.by_number.values().map(Box::as_ref)
+        self.by_number.iter().filter_map(|slot| self.in_slot(*slot))
     }
 }

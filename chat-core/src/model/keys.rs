@@ -12,6 +12,8 @@ pub(crate) type NameMap<V> = HashMap<Text, V, HashKeys>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ChannelKey {
     pub(super) private: bool,
+    /// The channel's place in the table. Another channel may get it later.
+    pub(super) slot: u32,
     /// Ascends in the order of first subscription or first message.
     pub(super) number: u64,
 }
@@ -21,6 +23,7 @@ impl ChannelKey {
     pub(crate) const fn for_tests() -> Self {
         Self {
             private: false,
+            slot: 0,
             number: 0,
         }
     }

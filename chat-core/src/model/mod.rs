@@ -100,11 +100,11 @@ impl Model {
         if !requested && !self.public.has_space_for(name) {
             return false;
         }
-        let channel = self.public.insert(name.clone(), requested);
-        channel.subscribed = true;
-        if let Some(history) = history {
-            channel.expect_history(now, &mut self.questions, history);
+        let key = self.public.insert(name.clone(), requested);
+        if let Some(channel) = self.public.by_key_mut(key) {
+            channel.subscribed = true;
         }
+        self.expect_history(now, key, history);
         true
     }
 
@@ -115,11 +115,21 @@ impl Model {
         name: &str,
         history: Option<RequestedHistory>,
     ) -> ChannelKey {
-        let channel = self.public.insert(name.into(), true);
-        if let Some(history) = history {
+        let key = self.public.insert(name.into(), true);
+        self.expect_history(now, key, history);
+        key
+    }
+
+    /// Notes the history that the application asked for in the request that made a channel.
+    fn expect_history(
+        &mut self,
+        now: Timestamp,
+        key: ChannelKey,
+        history: Option<RequestedHistory>,
+    ) {
+        if let (Some(channel), Some(history)) = (self.public.by_key_mut(key), history) {
             channel.expect_history(now, &mut self.questions, history);
         }
-        channel.key()
     }
 
     // State of an earlier run of the program.
@@ -136,8 +146,10 @@ impl Model {
             self.public.get(name).is_none(),
             "a client begins without channels"
         );
-        let channel = self.public.insert(name.clone(), true);
-        channel.continuity.resume(position, recent);
+        let key = self.public.insert(name.clone(), true);
+        if let Some(channel) = self.public.by_key_mut(key) {
+            channel.continuity.resume(position, recent);
+        }
     }
 
     /// The last messages of a channel up to this position, as far as they are known.
@@ -299,8 +311,7 @@ impl Model {
         user: &str,
         mut forget: impl FnMut(Text),
     ) -> Option<ChannelKey> {
-        if let Some(channel) = self.private.get(user) {
-            let key = channel.key();
+        if let Some(key) = self.private.find(user) {
             self.private.touch(user);
             return Some(key);
         }
@@ -314,7 +325,7 @@ impl Model {
             self.caches.clear(&mut channel.cache, 0, &mut |_| ());
             forget(channel.name().clone());
         }
-        Some(self.private.insert(user.into(), false).key())
+        Some(self.private.insert(user.into(), false))
     }
 
     /// Notes that this user wrote to another one.
