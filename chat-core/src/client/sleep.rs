@@ -115,7 +115,7 @@ impl ChatClient {
             self.retired.wake(now, slept);
             self.login.put_off(slept, earliest);
             self.pending.put_off(slept, earliest);
-            self.model.questions.put_off(slept, earliest);
+            self.model.put_off(self.now, slept, earliest);
             if let Some(confirm) = &mut self.confirm {
                 confirm.put_off(slept, earliest);
             }

@@ -11,6 +11,7 @@ use crate::messages::{Message, Messages, PrivateMessage};
 use crate::restore::continuity::{Recent, Repeats, Step, is_same};
 use crate::stats::Stats;
 use alloc::vec::Vec;
+use core::time::Duration;
 use photon_proto::{HashKeys, Text, Timestamp};
 
 /// How many deadlines of questions one call handles: thousands may end at the same time.
@@ -103,6 +104,16 @@ impl Model {
             let steps = continuity.on_deadline(&mut around, serial);
             self.hand_out(key, steps, events, stats);
         }
+    }
+
+    /// Puts off what ends with time, after a sleep that began at `before`: answers and repeats that
+    /// arrived meanwhile are still in the socket. All channels are visited, which costs nothing
+    /// compared to a sleep.
+    pub(crate) fn put_off(&mut self, before: Timestamp, slept: Duration, earliest: Timestamp) {
+        self.questions.put_off(slept, earliest);
+        self.repeats.put_off(before, slept, earliest);
+        self.public
+            .for_each(|channel| channel.continuity.put_off(before, slept, earliest));
     }
 
     /// Hands out what a channel holds that the user leaves.

@@ -2,6 +2,8 @@
 //! changes.
 
 use chat_core::{CauseKind, Event, State};
+use dev_server::HistoryOrder;
+use soak::Loss;
 
 use crate::row::on_every_row;
 use crate::world::World;
@@ -54,6 +56,35 @@ fn s16_several_sleeps_in_a_row_lose_nothing() {
         world.publish_every("c", 3, 30);
         world.finish();
     });
+}
+
+/// The answers are in the socket when the program wakes: they are answers still, and no other life.
+#[test]
+fn s16_a_sleep_at_any_moment_of_a_restore_loses_and_doubles_nothing() {
+    for order in HistoryOrder::ALL {
+        on_every_row(|row| {
+            for awake_ms in (0..200).step_by(20) {
+                let mut world = World::with(row, awake_ms, |config| {
+                    config.history_order = order;
+                    config.history_delay_ms = 60;
+                    config.grace_ms = 3 * HOUR_MS;
+                });
+                let reader = world.reader("alice", &["c"]);
+                world.publish_every("c", 5, 30);
+                world.lose(reader, Loss::Reset);
+                world.new_life("c", true);
+                world.publish("c", 8);
+                let before_ms = world.readers[reader].last_login_ms;
+                while world.readers[reader].last_login_ms == before_ms {
+                    world.run_for(5);
+                }
+                world.run_for(awake_ms);
+                world.freeze(reader, 25_000);
+                world.run_for(40_000);
+                world.finish();
+            }
+        });
+    }
 }
 
 #[test]

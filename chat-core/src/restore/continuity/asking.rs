@@ -7,6 +7,7 @@ use super::{
 use crate::operation::pending::RequestedHistory;
 use crate::timers::Timer;
 use alloc::vec::Vec;
+use core::time::Duration;
 use photon_proto::{HashKeys, Timestamp};
 
 impl Continuity {
@@ -112,6 +113,20 @@ impl Continuity {
     pub(super) fn open_window(&mut self, around: &Surroundings<'_>) {
         let end = around.now.plus_millis(around.questions.window_ms());
         self.open.get_or_insert_default().window = Timer::At(end);
+    }
+
+    /// Notes a sleep that began at `before`: answers to what was asked may have waited for the
+    /// program. So may live messages of another life, and so the window itself stays as it is.
+    pub(crate) fn put_off(&mut self, before: Timestamp, slept: Duration, earliest: Timestamp) {
+        let Some(open) = &mut self.open else {
+            return;
+        };
+        if is_within(open.window, before) {
+            open.window_asleep = open.window;
+        }
+        if is_within(open.window_asleep, before) {
+            open.window_asleep.put_off(slept, earliest);
+        }
     }
 
     pub(super) fn end_question(&mut self, around: &mut Surroundings<'_>) {

@@ -100,6 +100,8 @@ struct Open {
     question: Option<Question>,
     /// The time within which answers may arrive. Armed by a call of the application.
     window: Timer,
+    /// The same, put off by the time that the program slept since it opened.
+    window_asleep: Timer,
     /// Whether the application has asked for history and no event looked like it yet.
     expects_history: bool,
     /// Whether messages were dropped because of a cap.
@@ -289,10 +291,14 @@ impl Continuity {
     ) -> bool {
         let contains_position = first <= self.position && self.position <= last;
         let ends_below = last < self.position;
-        let is_same = |this: &Self| this.is_overlap_same(around, event, first, last, cached);
+        let is_same = |this: &Self| {
+            this.is_overlap_same(around, event, this.recent_from(first), last, first, cached)
+        };
         if self.proven {
             // An answer of an earlier question may be on its way, and tell about an earlier moment.
-            if self.was_asked(around.now) {
+            if self.was_asked(around.now)
+                || self.is_answer_after_sleep(around, event, first, last, cached)
+            {
                 return false;
             }
             (ends_below && !self.fills_hole(event, first, last))
@@ -307,13 +313,42 @@ impl Continuity {
             }
             // A part of a history that the server sends in several events proves nothing, for a young
             // life may begin with the same words; the part with the position decides.
-            ends_below && !(self.compares_any(event, first, last, cached) && is_same(self))
+            let from = self.recent_from(first);
+            ends_below && !(self.compares_any(event, from, last, first, cached) && is_same(self))
         }
     }
 
-    /// Whether an event contains one of the last messages, with a text that can be compared.
-    fn compares_any(&self, event: &Messages, first: i32, last: i32, cached: &impl Cached) -> bool {
-        let from = first.max(self.position - Recent::LENGTH + 1);
+    /// Where the last messages begin in an event with this first id.
+    fn recent_from(&self, first: i32) -> i32 {
+        first.max(self.position - Recent::LENGTH + 1)
+    }
+
+    /// Whether an event is an answer that waited for a program that slept. It may also be of another
+    /// life that began meanwhile, so only equal messages count, but any that are still cached.
+    fn is_answer_after_sleep(
+        &self,
+        around: &Surroundings<'_>,
+        event: &Messages,
+        first: i32,
+        last: i32,
+        cached: &impl Cached,
+    ) -> bool {
+        let open = self.open.as_ref();
+        open.is_some_and(|open| is_within(open.window_asleep, around.now))
+            && self.compares_any(event, first, last, first, cached)
+            && self.is_overlap_same(around, event, first, last, first, cached)
+    }
+
+    /// Whether an event that begins at `first` contains, from `from` on, one of the messages that were
+    /// delivered before, with a text that can be compared.
+    fn compares_any(
+        &self,
+        event: &Messages,
+        from: i32,
+        last: i32,
+        first: i32,
+        cached: &impl Cached,
+    ) -> bool {
         (from..=last.min(self.position)).any(|id| {
             let index = usize::try_from(id - first).unwrap_or(usize::MAX);
             let firm = |message: &Message<'_>| fingerprint::firm_text(message).is_some();
@@ -325,16 +360,17 @@ impl Continuity {
         })
     }
 
-    /// Compares the messages of an event with those that were delivered before.
+    /// Compares the messages of an event that begins at `first` with those that were delivered before,
+    /// from `from` on.
     fn is_overlap_same(
         &self,
         around: &Surroundings<'_>,
         event: &Messages,
-        first: i32,
+        from: i32,
         last: i32,
+        first: i32,
         cached: &impl Cached,
     ) -> bool {
-        let from = first.max(self.position - Recent::LENGTH + 1);
         (from..=last.min(self.position)).all(|id| {
             let index = usize::try_from(id - first).unwrap_or(usize::MAX);
             let Some(message) = event.get(index) else {

@@ -6,6 +6,7 @@ use crate::messages::Message;
 use crate::model::keys::ChannelKey;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
+use core::time::Duration;
 use photon_proto::{HashKeys, Timestamp};
 
 /// How long after a login a server may send messages again.
@@ -66,6 +67,13 @@ impl Repeats {
         self.until = Some(now.plus_millis(WINDOW_MS));
     }
 
+    /// Puts the end of the time for repeats off after a sleep that began at `before`.
+    pub(crate) fn put_off(&mut self, before: Timestamp, slept: Duration, earliest: Timestamp) {
+        if let Some(until) = self.until.as_mut().filter(|until| before < **until) {
+            *until = until.plus(slept).max(earliest);
+        }
+    }
+
     /// Whether a message may be a repeat at this time.
     pub(crate) fn are_possible(&mut self, now: Timestamp) -> bool {
         self.until = self.until.filter(|until| now < *until);
@@ -107,5 +115,25 @@ impl Repeats {
 
     pub(crate) const fn used_bytes(&self) -> usize {
         self.budget.used_bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sleep_puts_off_the_end_of_the_time_for_repeats() {
+        let at = Timestamp::from_millis;
+        let (slept, grace) = (Duration::from_secs(25), 2_000);
+        let mut repeats = Repeats::default();
+        repeats.on_login(at(1_000));
+        repeats.put_off(at(1_500), slept, at(26_500 + grace));
+        assert!(repeats.are_possible(at(26_500)));
+        assert!(repeats.are_possible(at(35_999)));
+        assert!(!repeats.are_possible(at(36_000)));
+        repeats.on_login(at(40_000));
+        repeats.put_off(at(50_000), slept, at(75_000 + grace));
+        assert!(!repeats.are_possible(at(75_000)), "it was over before");
     }
 }
