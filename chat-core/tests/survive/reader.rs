@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chat_core::{Event, MessageToken, RequestId, State};
 
+use crate::row::Row;
 use crate::seen::Seen;
 
 /// Who connects again after a loss.
@@ -20,6 +21,7 @@ pub(crate) enum Mode {
 pub(crate) struct Reader {
     /// Its index in the simulation.
     pub(crate) index: usize,
+    pub(crate) row: Row,
     pub(crate) mode: Mode,
     pub(crate) user: String,
     /// All events with their times.
@@ -42,9 +44,16 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    pub(crate) const fn new(index: usize, user: String, mode: Mode, confirms: bool) -> Self {
+    pub(crate) const fn new(
+        index: usize,
+        row: Row,
+        user: String,
+        mode: Mode,
+        confirms: bool,
+    ) -> Self {
         Self {
             index,
+            row,
             mode,
             user,
             events: Vec::new(),

@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 
 use chat_core::{ChatConfig, Restore};
 use dev_server::HistoryOrder;
-use dev_server::sim::{AddressChange, Rng};
+use dev_server::netem::{Conditions, Percent};
+use dev_server::sim::{AddressChange, DatagramSettings, Rng};
 use soak::Loss;
 
 use crate::reader::Mode;
@@ -18,6 +19,8 @@ use crate::seen::{Kind, Violation};
 use crate::world::World;
 
 const SEEDS: u64 = 200;
+/// How long an event may be the answer to a question; with the delay of the network.
+const ANSWER_MS: u64 = 4_100;
 const CHANNELS: [&str; 2] = ["c", "d"];
 
 /// How a run has to be judged.
@@ -57,8 +60,30 @@ fn play(seed: u64) -> (World, Class, Vec<Violation>) {
         config.renew_token = pick(&mut rng, 2) == 0;
     });
     let stalls = pick(&mut rng, 3) == 0;
-    // An answer can be late without a stall: behind a program that stood still.
-    world.max_wait_ms = None;
+    // Half of the runs lose datagrams.
+    let lossy = pick(&mut rng, 2) == 0;
+    let mut most = |percent: u64| {
+        if lossy {
+            pick(&mut rng, percent + 1)
+        } else {
+            0
+        }
+    };
+    let mut conditions = || Conditions {
+        loss: Percent::new(most(10) as u32),
+        duplicate: Percent::new(most(3) as u32),
+        delay_ms: 20,
+        jitter_ms: most(15),
+        corrupt: Percent::ZERO,
+    };
+    world.simulation.datagrams = DatagramSettings {
+        to_server: conditions(),
+        to_client: conditions(),
+        ..world.simulation.datagrams.clone()
+    };
+    if lossy {
+        world.resend_ms = 10_000;
+    }
     let out_of_order = matches!(
         order,
         HistoryOrder::Late | HistoryOrder::CopiedEarly | HistoryOrder::Race
@@ -79,8 +104,11 @@ fn play(seed: u64) -> (World, Class, Vec<Violation>) {
         let user = format!("user{number}");
         world.reader_over(row, &user, &CHANNELS, Mode::Restore, true, restore);
     }
+    // No answer is later than the waiting time because of a short stall, so two of one reader are not
+    // close to each other.
+    let mut calm_ms = vec![0; readers];
     for _ in 0..6 + pick(&mut rng, 10) {
-        act(&mut world, &mut rng, stalls);
+        act(&mut world, &mut rng, stalls, &mut calm_ms);
         world.run_for(pick(&mut rng, 1_500));
     }
     let broken = world.settle();
@@ -89,10 +117,10 @@ fn play(seed: u64) -> (World, Class, Vec<Violation>) {
 }
 
 /// One random thing.
-fn act(world: &mut World, rng: &mut Rng, stalls: bool) {
+fn act(world: &mut World, rng: &mut Rng, stalls: bool, calm_ms: &mut [u64]) {
     let reader = rng.below(world.readers.len() as u64) as usize;
     let channel = CHANNELS[rng.below(2) as usize];
-    match rng.below(15) {
+    match rng.below(17) {
         0..=3 => world.publish(channel, rng.below(6) as usize),
         4 => world.publish(channel, rng.below(40) as usize),
         5 | 6 => {
@@ -116,14 +144,25 @@ fn act(world: &mut World, rng: &mut Rng, stalls: bool) {
             world.restart_server(rng.below(4_000), with_memory);
         }
         11 => {
-            // A channel lives on without notice only if nobody has asked for it just now: the
-            // client takes an event for the answer otherwise. Spec: SURVIVE 2, table. A program that
-            // stood still, or a loss by silence, needs time to be back.
-            world.run_for(60_000);
+            // A channel begins again without notice only if nobody has asked for it just now: the
+            // client takes an event for the answer otherwise. Spec: SURVIVE 2, table.
+            while world
+                .last_asked_ms(channel)
+                .is_some_and(|at_ms| at_ms + ANSWER_MS > world.now())
+            {
+                world.run_for(100);
+            }
             world.new_life(channel, true);
             world.publish(channel, 1 + rng.below(6) as usize);
         }
         12 => world.freeze(reader, [500, 12_000, 25_000][rng.below(3) as usize]),
+        13 | 14 => {
+            // A stream whose packets are sent again.
+            if calm_ms[reader] <= world.now() {
+                world.stall(reader, rng.below(800));
+                calm_ms[reader] = world.now() + 4_000;
+            }
+        }
         _ if stalls => world.stall(reader, [3_500, 6_000][rng.below(2) as usize]),
         _ => world.run_for(3_000),
     }

@@ -75,6 +75,8 @@ pub(crate) struct Answers {
     pub(crate) asked: Vec<(u64, i32)>,
     /// The texts of the messages: live ones, and histories.
     pub(crate) sent: BTreeSet<String>,
+    /// When each message was sent to the user for the first time, on any connection.
+    pub(crate) first_sent: BTreeMap<String, u64>,
 }
 
 /// The rules of one judgement.
@@ -86,7 +88,8 @@ pub(crate) struct Rules<'a> {
     pub(crate) answers: &'a Answers,
     /// The time of the first subscription; messages that were published before may be missing.
     pub(crate) from_ms: u64,
-    /// The longest time from the publication, or the login if that was later, to the delivery.
+    /// The longest time from the first sending by the server, or the login if that was later, to the
+    /// delivery.
     pub(crate) max_wait_ms: Option<u64>,
 }
 
@@ -166,18 +169,20 @@ impl Judge<'_> {
             } => match self.truth.find(text) {
                 None => self.broken(Kind::Unknown, format!("{text:?} at {at_ms}")),
                 Some(published) => {
-                    let (key, published_ms) = (published.key, published.at_ms);
-                    self.message(key, published_ms, *at_ms, *origin);
+                    // A server may send a message long after it was published: only then it waits.
+                    let sent_ms = self.rules.answers.first_sent.get(text);
+                    let sent_ms = sent_ms.map_or(published.at_ms, |ms| *ms);
+                    self.message(published.key, sent_ms, *at_ms, *origin);
                 }
             },
         }
     }
 
-    fn message(&mut self, key: Key, published_ms: u64, at_ms: u64, origin: Origin) {
+    fn message(&mut self, key: Key, sent_ms: u64, at_ms: u64, origin: Origin) {
         if !self.delivered.insert(key) {
             return self.broken(Kind::Twice, format!("{key:?} at {at_ms}"));
         }
-        let since = published_ms.max(self.since_ms);
+        let since = sent_ms.max(self.since_ms);
         if let Some(most) = self.rules.max_wait_ms.filter(|most| at_ms > since + most) {
             let waited = at_ms - since;
             self.broken(

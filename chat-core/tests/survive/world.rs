@@ -42,8 +42,10 @@ pub(crate) struct World {
     pub(crate) simulation: Simulation,
     pub(crate) readers: Vec<Reader>,
     pub(crate) truths: BTreeMap<String, Truth>,
-    /// The longest time that a message may wait; `None` in scenarios with stalls.
+    /// The longest time that a message may wait; `None` in scenarios in which answers are missing.
     pub(crate) max_wait_ms: Option<u64>,
+    /// What datagrams may need in addition, because some are lost.
+    pub(crate) resend_ms: u64,
     count: u32,
     /// Whether clients publish: only then does the server hold messages that the runner did not make.
     clients_publish: bool,
@@ -80,6 +82,7 @@ impl World {
             readers: Vec::new(),
             truths: BTreeMap::new(),
             max_wait_ms: Some(MAX_WAIT_MS),
+            resend_ms: 0,
             count: 0,
             clients_publish: false,
             journal: Vec::new(),
@@ -129,7 +132,8 @@ impl World {
         let configure = |config| change(row.configure(config));
         let index = self.simulation.add_over(row.transport, user, configure);
         let user = user.to_owned();
-        self.readers.push(Reader::new(index, user, mode, confirms));
+        self.readers
+            .push(Reader::new(index, row, user, mode, confirms));
         let reader = self.readers.len() - 1;
         let connected = self
             .chat(reader)
@@ -232,6 +236,15 @@ impl World {
         self.truths
             .entry(channel.to_owned())
             .or_insert_with(|| Truth::new(history))
+    }
+
+    /// When the server was last asked for a channel.
+    pub(crate) fn last_asked_ms(&self, channel: &str) -> Option<u64> {
+        let mut entries = self.journal.iter().rev();
+        let asks = |entry: &&JournalEntry| {
+            *entry.channel == *channel && matches!(entry.kind, JournalKind::Asked { .. })
+        };
+        entries.find(asks).map(|entry| entry.at.as_millis())
     }
 
     /// Begins a new life of a channel.
@@ -415,10 +428,11 @@ impl World {
                 let Some(truth) = self.truths.get(channel) else {
                     continue;
                 };
+                let resend_ms = if one.row.is_udp() { self.resend_ms } else { 0 };
                 let rules = Rules {
                     answers: &self.answers(one, channel),
                     from_ms: *from_ms,
-                    max_wait_ms: self.max_wait_ms,
+                    max_wait_ms: self.max_wait_ms.map(|most| most + resend_ms),
                 };
                 let seen = one.seen.get(channel).map_or(&[][..], Vec::as_slice);
                 broken.extend(judge(truth, seen, rules));
@@ -430,29 +444,30 @@ impl World {
     /// What the server was asked for and sent on the last connection of a reader. Another client of the
     /// same user may have one as well: this one asks first after its login.
     fn answers(&self, reader: &Reader, channel: &str) -> Answers {
+        let mut answers = Answers::default();
+        let of_user = |entry: &&JournalEntry| *entry.user_id == *reader.user;
+        for entry in self.journal.iter().filter(of_user) {
+            for text in sent_texts(entry).filter(|_| *entry.channel == *channel) {
+                let sent_ms = entry.at.as_millis();
+                answers.first_sent.entry(text.to_owned()).or_insert(sent_ms);
+            }
+        }
         let since = self
             .journal
             .partition_point(|entry| entry.at.as_millis() < reader.last_login_ms);
-        let entries = self.journal[since..].iter();
-        let mut entries = entries.filter(|entry| *entry.user_id == *reader.user);
-        let mut answers = Answers::default();
+        let entries = self.journal[since..].iter().filter(of_user);
         let asks = |entry: &&JournalEntry| matches!(entry.kind, JournalKind::Asked { .. });
         let Some(connection) = entries.clone().find(asks).map(|entry| entry.connection) else {
             return answers;
         };
-        entries
-            .by_ref()
-            .filter(|entry| entry.connection == connection && *entry.channel == *channel)
-            .for_each(|entry| match &entry.kind {
-                JournalKind::Asked { history, .. } => {
-                    answers.asked.push((entry.at.as_millis(), *history));
-                }
-                JournalKind::Sent { messages } => {
-                    let texts = messages.iter().filter_map(|message| message.as_str());
-                    answers.sent.extend(texts.map(str::to_owned));
-                }
-                _ => {}
-            });
+        let of_channel =
+            |entry: &&JournalEntry| entry.connection == connection && *entry.channel == *channel;
+        for entry in entries.filter(of_channel) {
+            if let JournalKind::Asked { history, .. } = &entry.kind {
+                answers.asked.push((entry.at.as_millis(), *history));
+            }
+            answers.sent.extend(sent_texts(entry).map(str::to_owned));
+        }
         answers
     }
 
@@ -512,4 +527,13 @@ impl World {
             lines.collect::<Vec<_>>().join("\n")
         )
     }
+}
+
+/// The texts of the messages in an entry of the journal.
+fn sent_texts(entry: &JournalEntry) -> impl Iterator<Item = &str> {
+    let messages = match &entry.kind {
+        JournalKind::Sent { messages } => messages.as_slice(),
+        _ => &[],
+    };
+    messages.iter().filter_map(|message| message.as_str())
 }
