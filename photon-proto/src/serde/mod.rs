@@ -73,7 +73,7 @@
 //! | `hashtable` | `v`: pairs, each `[key, value]` |
 //! | `dict` | `k`, `val`: the declared types, `object` for untyped; `v`: pairs |
 //! | `custom` | `code`, `hex` |
-//! | `request` | `op`, `params`: a list of `[code, value]` |
+//! | `request` | `op`, `params`: a list of `[code, value]` (an object with the codes as keys is accepted) |
 //! | `response` | `op`, `ret`, `msg` (text or null), `params` |
 //! | `event` | `code`, `params` |
 //!

@@ -1,8 +1,8 @@
 //! Converts messages from and to the notation.
 
+use super::NotationError;
 use super::read::{self, Result, boolean, byte, bytes, field, optional, short, text};
-use super::write::{event, parameters, request, response, value_to_json};
-use super::{MAX_DEPTH, NotationError};
+use super::write::{parameters, renamed, value_to_json, written};
 use crate::hex;
 use crate::message::{InitBody, Message};
 use photon_proto::Protocol;
@@ -53,26 +53,26 @@ pub fn message_to_json(message: &Message) -> Json {
         Message::Request {
             internal,
             request: message,
-        } => request(
+        } => renamed(
+            message,
             if *internal {
                 "internal_request"
             } else {
                 "request"
             },
-            message,
         ),
         Message::Response {
             internal,
             response: message,
-        } => response(
+        } => renamed(
+            message,
             if *internal {
                 "internal_response"
             } else {
                 "response"
             },
-            message,
         ),
-        Message::Event(message) => event(message),
+        Message::Event(message) => written(message),
         Message::Disconnect {
             code,
             debug_message,
@@ -119,23 +119,21 @@ pub(super) fn message(json: &Json, protocol: Protocol) -> Result<Message> {
     Ok(match t {
         "request" | "internal_request" => Message::Request {
             internal: t == "internal_request",
-            request: read::request(map, MAX_DEPTH)?,
+            request: read::renamed(map, "request")?,
         },
         "response" | "internal_response" => Message::Response {
             internal: t == "internal_response",
-            response: read::response(map, MAX_DEPTH)?,
+            response: read::renamed(map, "response")?,
         },
-        "event" => Message::Event(read::event(map, MAX_DEPTH)?),
+        "event" => Message::Event(read::value(json)?),
         "disconnect" => Message::Disconnect {
             code: field(map, "code", short)?,
             debug_message: read::debug_message(map)?,
-            parameters: field(map, "params", |json| read::parameters(json, MAX_DEPTH))?,
+            parameters: read::parameters(map)?,
         },
         "init" => Message::Init(init(map, protocol)?),
         "init_response" => Message::InitResponse(
-            if let Some(value) =
-                optional(map, "trailing_value", |json| read::value(json, MAX_DEPTH))?
-            {
+            if let Some(value) = optional(map, "trailing_value", read::value)? {
                 InitBody::Value(value)
             } else if let Some(body) = optional(map, "hex", bytes)? {
                 InitBody::Other(body)
@@ -143,7 +141,7 @@ pub(super) fn message(json: &Json, protocol: Protocol) -> Result<Message> {
                 InitBody::Usual
             },
         ),
-        "value_message" => Message::Value(field(map, "v", |json| read::value(json, MAX_DEPTH))?),
+        "value_message" => Message::Value(field(map, "v", read::value)?),
         "raw" => Message::Raw(field(map, "hex", bytes)?),
         "encrypted" => encrypted(map, protocol)?,
         "http_init" => {

@@ -40,7 +40,6 @@ mod datagram;
 mod frame;
 mod message;
 mod read;
-mod types;
 mod write;
 
 use serde_json::Value as Json;
@@ -51,10 +50,6 @@ pub use datagram::{command_to_json, datagram_to_json};
 pub use frame::{frame_from_json, frame_to_json};
 pub use message::{message_from_json, message_to_json};
 pub use write::value_to_json;
-
-/// The deepest nesting of values, messages and type names: more than a protocol allows, and less
-/// than would overflow the stack.
-pub const MAX_DEPTH: u32 = 64;
 
 /// An error in JSON that is not in the notation.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -74,6 +69,18 @@ impl NotationError {
         }
     }
 
+    /// The error of the library, whose text begins with the place.
+    fn from_text(text: &str) -> Self {
+        let place = text
+            .strip_prefix('$')
+            .and_then(|text| text.split_once(": expected "));
+        let (path, expected) = place.unwrap_or(("", text));
+        Self {
+            path: path.into(),
+            expected: expected.to_owned().into(),
+        }
+    }
+
     /// Prepends a step to the path.
     fn within(mut self, step: fmt::Arguments<'_>) -> Self {
         self.path.insert_str(0, &step.to_string());
@@ -89,10 +96,10 @@ impl NotationError {
 ///
 /// # Errors
 /// [`NotationError`] unless the JSON is exactly one value, for example if a number is out of range,
-/// an element is not of its array's type, or there are more than [`MAX_DEPTH`] levels. Whether a
+/// an element is not of its array's type, or there are more than 64 levels. Whether a
 /// protocol can express the value is checked when it is encoded.
 pub fn value_from_json(json: &Json) -> Result<photon_proto::Value, NotationError> {
-    read::value(json, MAX_DEPTH).map_err(NotationError::rooted)
+    read::value(json).map_err(NotationError::rooted)
 }
 
 #[cfg(test)]

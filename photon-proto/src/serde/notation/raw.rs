@@ -1,9 +1,7 @@
 //! [`Raw`]: what a human-readable format contains, before it is known which value it is.
 
 use super::super::MAX_DEPTH;
-use ::serde::de::{
-    self, DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Unexpected, Visitor,
-};
+use ::serde::de::{self, DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -47,7 +45,7 @@ impl Part<'_> {
     fn inside<E: de::Error>(&mut self) -> Result<Part<'_>, E> {
         let left = (self.levels.checked_sub(1), self.parts.checked_sub(1));
         let (Some(levels), Some(parts)) = left else {
-            return Err(E::custom("a value has at most 64 levels and 1048576 parts"));
+            return Err(E::custom("$: expected at most 64 levels and 1048576 parts"));
         };
         *self.parts = parts;
         Ok(Part {
@@ -92,11 +90,9 @@ impl<'de> Visitor<'de> for Part<'_> {
         Ok(Raw::Whole(value))
     }
 
-    fn visit_u64<E: de::Error>(self, value: u64) -> Result<Raw, E> {
-        let number = i64::try_from(value);
-        number
-            .map(Raw::Whole)
-            .map_err(|_| E::invalid_value(Unexpected::Unsigned(value), &"an integer of 64 bits"))
+    fn visit_u64<E>(self, value: u64) -> Result<Raw, E> {
+        // No integer of a value is as large; only a float can be.
+        Ok(i64::try_from(value).map_or(Raw::Fraction(value as f64), Raw::Whole))
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<Raw, E> {

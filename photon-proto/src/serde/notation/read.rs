@@ -152,7 +152,7 @@ fn pair<A, B>(
 /// Converts a float from its `bits`, or without them from its decimal text.
 fn float<T: FromStr>(
     object: &Object,
-    digits: usize,
+    (digits, expected): (usize, &'static str),
     from_bits: impl FnOnce(u64) -> T,
     is_finite: fn(&T) -> bool,
 ) -> Result<T> {
@@ -161,8 +161,7 @@ fn float<T: FromStr>(
             let bits = text(raw)?;
             let is_hex = bits.len() == digits && bits.bytes().all(|byte| byte.is_ascii_hexdigit());
             let bits = u64::from_str_radix(bits, 16).ok().filter(|_| is_hex);
-            bits.map(from_bits)
-                .ok_or(Misfit::new("all bits of the number in hex"))
+            bits.map(from_bits).ok_or(Misfit::new(expected))
         });
     }
     field(object, "v", |raw| {
@@ -201,13 +200,17 @@ fn value(raw: &Raw, depth: u32) -> Result<Value> {
         "float" => {
             // The caller has counted 8 digits.
             let from_bits = |bits| f32::from_bits(u32::try_from(bits).unwrap_or_default());
-            Value::Float(float(object, 8, from_bits, |number: &f32| {
+            let digits = (8, "8 hex digits");
+            Value::Float(float(object, digits, from_bits, |number: &f32| {
                 number.is_finite()
             })?)
         }
-        "double" => Value::Double(float(object, 16, f64::from_bits, |number: &f64| {
-            number.is_finite()
-        })?),
+        "double" => {
+            let digits = (16, "16 hex digits");
+            Value::Double(float(object, digits, f64::from_bits, |number: &f64| {
+                number.is_finite()
+            })?)
+        }
         "string" => Value::String(field(object, "v", text)?.into()),
         "bytes" => Value::Bytes(field(object, "hex", bytes)?.into()),
         "array" => array(object, depth)?,
@@ -245,14 +248,30 @@ fn pairs(raw: &Raw, depth: u32) -> Result<Vec<(Value, Value)>> {
     })
 }
 
+/// A list of `[code, value]`, or an object with the codes as keys.
 fn parameters(raw: &Raw, depth: u32) -> Result<Parameters> {
-    each(raw, |raw| pair(raw, byte, |item| value(item, depth)))
+    let Raw::Object(object) = raw else {
+        return each(raw, |raw| pair(raw, byte, |item| value(item, depth)));
+    };
+    let parameter = |(code, item): &(String, Raw)| {
+        // Parsing a number would also accept a sign.
+        let number = code
+            .parse()
+            .ok()
+            .filter(|_| code.bytes().all(|byte| byte.is_ascii_digit()));
+        number
+            .ok_or(Misfit::new("parameter codes from 0 to 255 as keys"))
+            .and_then(|number| Ok((number, value(item, depth)?)))
+            .map_err(|misfit| misfit.within(format_args!(".{code}")))
+    };
+    object.iter().map(parameter).collect()
 }
 
 fn debug_message(object: &Object) -> Result<Option<Text>> {
     match get(object, "msg") {
         None | Some(Raw::Null) => Ok(None),
-        Some(_) => field(object, "msg", text).map(|text| Some(text.into())),
+        Some(Raw::Text(text)) => Ok(Some(text.as_str().into())),
+        Some(_) => Err(Misfit::new("a string or null").within(format_args!(".msg"))),
     }
 }
 
