@@ -41,7 +41,7 @@ pub enum RequestError {
     InvalidId {
         /// The name of the id.
         what: &'static str,
-        /// What is wrong with it.
+        /// The reason why it is refused.
         why: &'static str,
     },
     /// The number of `last_ids` differs from the number of channels.

@@ -1,4 +1,4 @@
-//! What becomes of sent messages. [`Confirmations`] decides, this file passes on what happens.
+//! The results of sent messages. [`Confirmations`] decides them; this file passes on what happens.
 //! Spec: chat.md 10.2.
 
 use super::ChatClient;
@@ -23,7 +23,7 @@ impl ChatClient {
         confirm.check_space(restore.map_or(0, |restore| restore.outbox.len()))
     }
 
-    /// What has to be kept of a content to know its echo; `None` when nothing is confirmed.
+    /// The part of a content that is kept to know its echo; `None` when nothing is confirmed.
     pub(super) fn fingerprint<C: Encode + ?Sized>(&self, content: &C) -> Option<Fingerprint> {
         let confirm = self.confirm.as_ref()?;
         Some(Fingerprint::of_sent(confirm.keys(), content))

@@ -80,7 +80,7 @@ pub struct ChatClient {
     /// Links of earlier connections that still send what was accepted.
     retired: RetiredLinks,
     login: LoginFlow,
-    /// What the client knows about coming back by itself, if it does.
+    /// The state of coming back by itself, if the client does.
     restore: Option<Box<Restoration>>,
     pending: PendingRequests,
     model: Model,

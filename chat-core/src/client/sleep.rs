@@ -14,7 +14,7 @@ use photon_proto::peer::{PeerConfig, SLEEP_GRACE, Wire};
 /// without a limit no request would ever time out in it.
 const MAX_IN_A_ROW: u32 = 3;
 
-/// What the client knows about sleeps of its program.
+/// The sleeps of the program, as far as the client knows them.
 #[derive(Debug)]
 pub(super) struct Sleep {
     /// No shorter gap between two calls is a sleep, whatever the wire.

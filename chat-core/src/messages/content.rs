@@ -90,7 +90,7 @@ impl<'a> Content<'a> {
     }
 }
 
-/// What can be shown of a content that cannot be decoded.
+/// The part of an undecodable content that can be shown.
 fn legible(error: &DecodeError, bytes: &[u8]) -> String {
     if error.field == TEXT {
         String::from_utf8_lossy(bytes).into_owned()

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use photon_proto::Text;
 
-/// What a client remembers beyond the end of its program: the channels with their positions, and
+/// The memory of a client beyond the end of its program: the channels with their positions, and
 /// with [`ChatConfig::restore`](crate::ChatConfig::restore) also the wanted channels with their
 /// options, the friends and the status. It holds no token, no credentials and no
 /// messages, only keyed hashes of the last four messages of each channel.

@@ -48,7 +48,7 @@ pub(crate) use wanted::WantedStatus;
 /// How long the client waits for credentials that it asked for. Spec: chat.md 10, R1.
 const CREDENTIALS_TIMEOUT_MS: u64 = 60_000;
 
-/// What a client with [`ChatConfig::restore`](crate::ChatConfig::restore) knows about coming back.
+/// The state of coming back, with [`ChatConfig::restore`](crate::ChatConfig::restore).
 #[derive(Debug)]
 pub(crate) struct Restoration {
     options: Restore,
@@ -60,7 +60,7 @@ pub(crate) struct Restoration {
     cause: Option<Box<DisconnectCause>>,
 }
 
-/// What the client waits for without a connection.
+/// The reason why the client waits without a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Waiting {
     Nothing,
@@ -82,7 +82,7 @@ pub(crate) struct UnwantedEnd {
     pub(crate) token_refused: Option<i16>,
 }
 
-/// What a timer that is due asks for.
+/// The next step when a timer is due.
 #[derive(Debug)]
 pub(crate) enum Due {
     /// The client connects, and asks for credentials before it contacts the name server.

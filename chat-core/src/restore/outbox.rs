@@ -26,7 +26,7 @@ pub(crate) struct QueuedMessage {
     pub(crate) receiver: Receiver,
     /// Whether the message is encrypted for the server. It is never sent without.
     pub(crate) encrypt: bool,
-    /// What the client knows its echo by, if it reports results.
+    /// The mark by which the client knows its echo, if it reports results.
     pub(crate) content: Option<Fingerprint>,
     /// The encoded request.
     pub(crate) bytes: Vec<u8>,

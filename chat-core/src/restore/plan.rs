@@ -123,7 +123,7 @@ pub(crate) struct Subscription {
     pub(crate) max_history: i32,
 }
 
-/// What comes after a connection has ended.
+/// The next step after a connection has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AfterLoss {
     TryAgain,

@@ -476,7 +476,7 @@ impl Resubscription {
 
     // Measurements.
 
-    /// What is left of requests and channels, with names. All are 0 at rest.
+    /// Requests and channels that are left, with names. All are 0 at rest.
     pub(crate) fn counters(&self) -> [(&'static str, usize); 6] {
         [
             ("queued messages", self.outbox.len()),

@@ -28,7 +28,7 @@ const MAX_CLOSES: u32 = 5;
 /// displace each other, or a server that does not want this client.
 const CLOSES_SPAN_MS: u64 = 120_000;
 
-/// What follows after an unwanted end.
+/// The consequence of an unwanted end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Next {
     /// This attempt, counted from 1, begins after this time.

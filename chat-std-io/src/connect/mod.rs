@@ -45,7 +45,7 @@ pub(crate) struct Attempt {
     limit: Timestamp,
 }
 
-/// What the connection becomes.
+/// The kind of transport that the connection becomes.
 enum Plan {
     Stream,
     Datagrams,

@@ -59,7 +59,7 @@ enum State {
     Closed,
 }
 
-/// What the owner of a race does next.
+/// The next step of the owner of a race.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     /// Open a socket to this address. The index identifies it from now on.

@@ -60,7 +60,7 @@ pub(super) struct Query {
     pub(super) kind: QueryKind,
 }
 
-/// What a question is about.
+/// The subject of a question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum QueryKind {
     /// The addresses of a name.

@@ -28,9 +28,9 @@ pub(crate) struct Stream {
 pub(crate) enum Received {
     /// The number of bytes that were written to the buffer.
     Bytes(usize),
-    /// Nothing has arrived.
+    /// No bytes have arrived.
     Nothing,
-    /// Nothing will arrive any more.
+    /// The stream has ended: no bytes will arrive.
     End(LinkEnd),
 }
 

@@ -58,7 +58,7 @@ pub(super) struct Liveness {
     pub(super) silence: Option<Timestamp>,
     /// Since the message began that is incomplete.
     partial: Option<Progress>,
-    /// Whatever the messages.
+    /// Any message.
     received: Progress,
     /// `silence` and `received` before bytes of which it is unknown yet whether they are progress.
     before: Option<(Option<Timestamp>, Progress)>,

@@ -107,7 +107,7 @@ impl Peer {
         self.restart_silence(now);
     }
 
-    /// Nothing is expected of the other end any more.
+    /// The other end owes nothing any more.
     pub(super) fn stop_timers(&mut self) {
         self.ping = None;
         self.liveness.stop();

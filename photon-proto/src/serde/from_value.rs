@@ -172,7 +172,7 @@ impl<'v> Deserializer<'v> for ValueDeserializer<'v> {
         }
     }
 
-    /// What nobody asked for costs nothing, whatever its size.
+    /// Skipping costs nothing, whatever the size of the value.
     fn deserialize_ignored_any<V: Visitor<'v>>(self, visitor: V) -> Result<V::Value> {
         visitor.visit_unit()
     }

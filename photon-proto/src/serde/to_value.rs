@@ -97,7 +97,7 @@ fn tagged(variant: &'static str, content: Value) -> Value {
 /// A container that is being filled.
 pub(super) struct Container<'c, C> {
     converter: &'c mut Converter,
-    /// What remains outside of it: levels of containers, and calls.
+    /// The rest of the allowance, outside of a container: its levels, and calls.
     outside: (u32, u32),
     /// The variant whose content it is.
     variant: Option<&'static str>,

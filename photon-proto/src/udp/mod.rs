@@ -129,7 +129,7 @@ pub enum Cause {
     /// The peer did not acknowledge a command in time.
     #[error("the peer stopped acknowledging")]
     Timeout,
-    /// Nothing of the peer arrived after this program had stood still: see [`Connection::wake`].
+    /// The program stood still, and nothing of the peer arrived afterwards: see [`Connection::wake`].
     #[error("nothing arrived after this program had stood still")]
     Slept,
     /// The server disconnected with reason 1: its logic requested it.

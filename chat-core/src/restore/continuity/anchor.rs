@@ -11,7 +11,7 @@ use super::{Continuity, Step, Surroundings, is_within};
 use crate::messages::{Messages, Origin};
 use alloc::vec::Vec;
 
-/// What a channel knows about its anchor, within the time of the answer.
+/// The knowledge of a channel about its anchor, within the time of the answer.
 #[derive(Debug, Default)]
 pub(super) enum Anchor {
     #[default]

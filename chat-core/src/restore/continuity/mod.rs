@@ -49,7 +49,7 @@ pub(crate) trait Cached {
     fn find(&self, id: i32) -> Option<Message<'_>>;
 }
 
-/// What a change needs from outside of the channel.
+/// The surroundings that a change of a channel needs.
 pub(crate) struct Surroundings<'c> {
     pub(crate) now: Timestamp,
     pub(crate) channel: ChannelKey,
@@ -89,7 +89,7 @@ pub(crate) struct Continuity {
     asked: u8,
     /// How many of them filled a hole.
     filled: u8,
-    /// What only a channel with a question or a hole needs.
+    /// The state that only a channel with a question or a hole needs.
     open: Option<Box<Open>>,
 }
 
@@ -133,7 +133,7 @@ enum QuestionKind {
     Everything,
     /// The application asked, for so many messages.
     Application { messages: usize },
-    /// Nobody asked: the client may not, but the application is about to subscribe.
+    /// No question was sent: the client may not ask, but the application is about to subscribe.
     Silent,
 }
 

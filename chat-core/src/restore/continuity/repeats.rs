@@ -39,7 +39,7 @@ impl Seen {
     }
 }
 
-/// What all conversations share.
+/// The part that all conversations share.
 #[derive(Debug)]
 pub(crate) struct Repeats {
     budget: MemoryBudget,

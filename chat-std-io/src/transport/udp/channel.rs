@@ -42,7 +42,7 @@ pub(super) enum Received {
     Datagram(usize),
     /// A datagram or error that does not concern the client; there may be more.
     Ignored,
-    /// Nothing has arrived.
+    /// No datagram has arrived.
     Nothing,
     /// The socket is unusable.
     End(LinkError),
