@@ -15,12 +15,14 @@
 mod gate;
 mod hostile_table;
 
-use photon_bench::cases;
+use photon_bench::cases::{self, growth::GROWTH};
 use photon_bench::measure::{self, Case, Row};
 use std::process::ExitCode;
 
 /// `EX_USAGE` of sysexits.h.
 const USAGE: u8 = 64;
+/// DESIGN 9: 5 ms.
+const CALL_INSTRUCTIONS: u64 = 10_000_000;
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
@@ -37,14 +39,19 @@ fn main() -> ExitCode {
         ["hostile", "only", part] => hostile_table::print(1, part),
         ["hostile", "accept"] => hostile_table::accept(),
         [hostile_table::RUN] => hostile_table::run(),
-        [measure::RUN, name] => run(name),
+        [measure::RUN, name] => ran(name, measure::run(&cases::all(), name)),
+        [measure::RUN, name, call] => {
+            let call = call.parse().unwrap_or_default();
+            ran(name, measure::run_call(&cases::all(), name, call))
+        }
+        ["longest"] => longest(),
         [option, ..] if option.starts_with('-') => {
             eprintln!(
                 "photon-bench: wrong arguments
-Usage: photon-bench [TEXT... | gate [sample] | accept | counts | hostile [sample | only TEXT | accept]]
+Usage: photon-bench [TEXT... | gate [sample] | accept | counts | longest | hostile [sample | only TEXT | accept]]
 Prints the table, or only the rows with one of the texts in their names. Install valgrind for
 instruction counts. The other commands: compare with the accepted costs, accept today's, print
-them, print the cost of hostile inputs."
+them, print the longest calls with many channels and the like, print the cost of hostile inputs."
             );
             ExitCode::from(USAGE)
         }
@@ -52,13 +59,31 @@ them, print the cost of hostile inputs."
     }
 }
 
-/// Repeats one case, for callgrind.
-fn run(name: &str) -> ExitCode {
-    if measure::run(&cases::all(), name) {
+/// Whether there was a case to repeat.
+fn ran(name: &str, found: bool) -> ExitCode {
+    if found {
         ExitCode::SUCCESS
     } else {
         eprintln!("photon-bench: there is no case {name:?}");
         ExitCode::from(USAGE)
+    }
+}
+
+/// Prints the longest calls with many of each item, and fails if one exceeds the limit of DESIGN 9.
+fn longest() -> ExitCode {
+    let mut within = true;
+    for growth in &GROWTH {
+        let case = growth.case(growth.many);
+        if let Some(count) = measure::longest(&case) {
+            within &= count <= CALL_INSTRUCTIONS;
+            println!("{}: {count} instructions in the longest call", case.name);
+        }
+    }
+    if within {
+        ExitCode::SUCCESS
+    } else {
+        eprintln!("photon-bench: a call exceeds {CALL_INSTRUCTIONS} instructions");
+        ExitCode::FAILURE
     }
 }
 

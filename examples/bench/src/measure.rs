@@ -6,13 +6,19 @@
 //! bench counts allocations, at the cost of a few instructions each.
 
 use crate::hostile::GLIBC_TUNABLES;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::hint::black_box;
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 /// The argument with which a program [runs](run) one of its cases under callgrind.
 pub const RUN: &str = "--run";
+
+/// The option of callgrind that makes it count only what is marked.
+pub const COLLECT: &str = "--toggle-collect=*::measure::collected*";
+/// Of a case, so many calls are counted one by one, to find the longest.
+const LONG_CALLS: usize = 3;
 
 /// A row of the tables.
 pub struct Case {
@@ -89,9 +95,14 @@ enum Mode {
     Instructions,
     /// With the allocations and bytes until now.
     Allocations(u64, u64),
+    /// The time of each call.
+    Times,
+    /// The instructions of one call, after so many others.
+    OneCall(u64),
 }
 
 thread_local! {
+    static TIMES: RefCell<Vec<Duration>> = const { RefCell::new(Vec::new()) };
     static MODE: Cell<Mode> = const { Cell::new(Mode::Warming) };
 }
 
@@ -109,6 +120,20 @@ pub fn counted<R>(call: impl FnOnce() -> R) -> R {
             ));
             result.expect("the call was made")
         }
+        Mode::Times => {
+            let begun = Instant::now();
+            let result = call();
+            TIMES.with_borrow_mut(|times| times.push(begun.elapsed()));
+            result
+        }
+        Mode::OneCall(0) => {
+            MODE.set(Mode::Warming);
+            collected(call)
+        }
+        Mode::OneCall(others) => {
+            MODE.set(Mode::OneCall(others - 1));
+            call()
+        }
     }
 }
 
@@ -121,13 +146,51 @@ fn collected<R>(call: impl FnOnce() -> R) -> R {
 /// Repeats the operation of a case, for callgrind. Returns whether there is such a case.
 #[must_use]
 pub fn run(cases: &[Case], name: &str) -> bool {
+    run_in(cases, name, Mode::Instructions)
+}
+
+/// As [`run`], but only the call with this number is counted.
+#[must_use]
+pub fn run_call(cases: &[Case], name: &str, call: u64) -> bool {
+    run_in(cases, name, Mode::OneCall(call))
+}
+
+fn run_in(cases: &[Case], name: &str, mode: Mode) -> bool {
     let Some(case) = cases.iter().find(|case| case.name == name) else {
         return false;
     };
     if let Subject::Operation(make) = &case.subject {
-        repeat(case, &mut make(), Mode::Instructions);
+        repeat(case, &mut make(), mode);
     }
     true
+}
+
+/// Counts the instructions of the longest marked call of a case: of those that took the most time.
+/// The program calls [`run_call`] if its arguments are [`RUN`], a name and a number. `None` without
+/// valgrind, and for memory.
+#[must_use]
+pub fn longest(case: &Case) -> Option<u64> {
+    let Subject::Operation(make) = &case.subject else {
+        return None;
+    };
+    let times = || {
+        repeat(case, &mut make(), Mode::Times);
+        MODE.set(Mode::Warming);
+        TIMES.take()
+    };
+    // An interruption makes a call look long, but rarely the same one twice.
+    let mut longest: Vec<(Duration, u64)> = times()
+        .into_iter()
+        .zip(times())
+        .map(|(first, second)| first.min(second))
+        .zip(0..)
+        .collect();
+    longest.sort_unstable_by(|left, right| right.cmp(left));
+    let counted = longest
+        .iter()
+        .take(LONG_CALLS)
+        .map(|(_, call)| callgrind(&[&case.name, &call.to_string()]));
+    counted.max().flatten()
 }
 
 fn repeat(case: &Case, operation: &mut dyn FnMut(), mode: Mode) {
@@ -195,7 +258,7 @@ fn all_instructions(cases: &[Case]) -> Vec<Option<u64>> {
                 loop {
                     let next = left.lock().ok().and_then(|mut left| left.next());
                     let Some((index, name)) = next else { return };
-                    let count = callgrind(name);
+                    let count = callgrind(&[*name]);
                     if let Ok(mut counts) = counts.lock() {
                         counts.push((*index, count));
                     }
@@ -234,20 +297,24 @@ pub fn has_valgrind() -> bool {
 
 /// Runs this program under callgrind and returns the collected instructions. `None` if callgrind
 /// fails.
-fn callgrind(name: &str) -> Option<u64> {
+fn callgrind(run: &[&str]) -> Option<u64> {
     let output = Command::new("valgrind")
-        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
-        .arg("--toggle-collect=*::measure::collected*")
+        .args([
+            "--tool=callgrind",
+            "--callgrind-out-file=/dev/null",
+            COLLECT,
+        ])
         .env("GLIBC_TUNABLES", GLIBC_TUNABLES)
         .arg(std::env::current_exe().ok()?)
-        .args([RUN, name])
+        .arg(RUN)
+        .args(run)
         .output()
         .ok()?;
     let text = String::from_utf8_lossy(&output.stderr);
     let line = text.lines().find(|line| line.contains("Collected :"))?;
     let count = line.rsplit(' ').next()?.parse().ok()?;
     if !output.status.success() || count == 0 {
-        eprintln!("photon-bench: callgrind cannot count {name:?}:\n{text}");
+        eprintln!("photon-bench: callgrind cannot count {run:?}:\n{text}");
         return None;
     }
     Some(count)

@@ -8,6 +8,7 @@ mod memory;
 mod path;
 
 pub use codec::{SENDERS, event};
+pub use path::{CHANNELS, receive};
 
 use crate::measure::Case;
 use crate::udp;
