@@ -217,8 +217,8 @@ pub fn rows(cases: &[Case]) -> Vec<Row> {
         .zip(instructions)
         .map(|(case, instructions)| {
             let (allocations, bytes) = match &case.subject {
-                Subject::Operation(make) => {
-                    let (count, bytes) = allocations(case, &mut make());
+                Subject::Operation(_) => {
+                    let (count, bytes) = allocations(case);
                     (Some(count), bytes)
                 }
                 Subject::Memory(bytes) => (None, bytes() as f64),
@@ -233,8 +233,13 @@ pub fn rows(cases: &[Case]) -> Vec<Row> {
         .collect()
 }
 
-fn allocations(case: &Case, operation: &mut dyn FnMut()) -> (f64, f64) {
-    repeat(case, operation, Mode::Allocations(0, 0));
+/// The allocations of an item and their bytes. Zero for a case of memory.
+#[must_use]
+pub fn allocations(case: &Case) -> (f64, f64) {
+    let Subject::Operation(make) = &case.subject else {
+        return (0.0, 0.0);
+    };
+    repeat(case, &mut make(), Mode::Allocations(0, 0));
     let Mode::Allocations(count, bytes) = MODE.replace(Mode::Warming) else {
         unreachable!("only `counted` changes the mode, and keeps its kind")
     };

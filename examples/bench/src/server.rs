@@ -1,8 +1,10 @@
 //! A client with name server and front end: [`Peer`]s over TCP that answer logins and requests. Only
-//! the calls of the client are [`counted`].
+//! the calls of the client are [`counted`], and only its memory.
 
+use crate::client::subscribed;
 use crate::measure::counted;
-use chat_core::codes::{operation, parameter, return_code};
+use allocation_counter::opt_out;
+use chat_core::codes::{event, operation, parameter, return_code};
 use chat_core::{ChatClient, ChatConfig, ConnectOptions, Event, LinkCommand, LinkId, LinkInput};
 use photon_proto::message::{Header, Message, MessageKind, MessageWriter};
 use photon_proto::peer::{Inbound, KeyAnswer, Peer, PeerConfig, SendError, SendOptions, Wire};
@@ -68,33 +70,23 @@ impl Served {
             while let Some(command) = counted(|| self.chat.poll_command()) {
                 is_idle = false;
                 if let LinkCommand::Open { link, .. } = command {
-                    let mut peer = Peer::server(Arc::clone(&self.config), Wire::Stream);
-                    peer.link_opened(self.now, false);
-                    self.link = Some((link, peer));
+                    opt_out(|| {
+                        let mut peer = Peer::server(Arc::clone(&self.config), Wire::Stream);
+                        peer.link_opened(self.now, false);
+                        self.link = Some((link, peer));
+                    });
                     self.input(link, LinkInput::Opened { ipv6: false });
                 }
             }
-            if let Some((link, mut peer)) = self.link.take() {
-                let mut sent = Vec::new();
-                let (chat, now) = (&mut self.chat, self.now);
-                while counted(|| match chat.transmit(now, link) {
-                    Some(bytes) => {
-                        let length = bytes.len();
-                        allocation_counter::opt_out(|| sent.extend_from_slice(bytes));
-                        chat.transmitted(link, length);
-                        true
-                    }
-                    None => false,
-                }) {}
-                is_idle &= sent.is_empty();
-                peer.handle_bytes(self.now, &sent);
-                self.answer(&mut peer);
-                while let Some(bytes) = peer.transmit(self.now).map(<[u8]>::to_vec) {
+            if let Some((link, _)) = self.link {
+                is_idle &= !self.transmit(link);
+                let mut received = Vec::new();
+                opt_out(|| self.answer(&mut received));
+                for bytes in &received {
                     is_idle = false;
-                    peer.transmitted(bytes.len());
-                    self.input(link, LinkInput::Received(&bytes));
+                    self.input(link, LinkInput::Received(bytes));
                 }
-                self.link.get_or_insert((link, peer));
+                opt_out(|| drop(received));
             }
             loop {
                 let more = counted(|| self.chat.service(self.now).more);
@@ -114,7 +106,8 @@ impl Served {
 
     /// Loses the connection. A client that comes back by itself is connected again afterwards.
     pub fn lose(&mut self) {
-        if let Some((link, _)) = self.link.take() {
+        if let Some((link, peer)) = self.link.take() {
+            opt_out(|| drop(peer));
             self.input(link, LinkInput::Closed);
         }
         self.settle();
@@ -130,7 +123,7 @@ impl Served {
     /// Sends a message to the client.
     pub fn deliver(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         if let Some((_, peer)) = &mut self.link {
-            send(peer, |buffer, _| write(buffer));
+            opt_out(|| send(peer, |buffer, _| write(buffer)));
         }
         self.settle();
     }
@@ -140,8 +133,31 @@ impl Served {
         counted(|| chat.handle_link(now, link, input));
     }
 
-    /// Answers what the server has received.
-    fn answer(&mut self, peer: &mut Peer) {
+    /// Passes what the client sends to the server. Returns whether there was anything.
+    fn transmit(&mut self, link: LinkId) -> bool {
+        let (chat, now) = (&mut self.chat, self.now);
+        let mut has_sent = false;
+        while let Some(length) = counted(|| {
+            let bytes = chat.transmit(now, link)?;
+            opt_out(|| {
+                if let Some((_, peer)) = &mut self.link {
+                    peer.handle_bytes(now, bytes);
+                }
+            });
+            let length = bytes.len();
+            chat.transmitted(link, length);
+            Some(length)
+        }) {
+            has_sent |= length > 0;
+        }
+        has_sent
+    }
+
+    /// Answers what the server has received. Appends what it sends, in parts.
+    fn answer(&mut self, sent: &mut Vec<Vec<u8>>) {
+        let Some((_, peer)) = &mut self.link else {
+            return;
+        };
         loop {
             let received = peer.receive(self.now, &mut self.random);
             match received.map(<[u8]>::to_vec) {
@@ -152,14 +168,19 @@ impl Served {
                 Inbound::Ping { client_time } => peer.answer_ping(1, client_time),
                 Inbound::Message { kind, message, .. } => respond(peer, kind, &message),
                 Inbound::Ignored => {}
-                Inbound::Nothing => return,
+                Inbound::Nothing => break,
                 other => panic!("the server received {other:?}"),
             }
+        }
+        while let Some(bytes) = peer.transmit(self.now).map(<[u8]>::to_vec) {
+            peer.transmitted(bytes.len());
+            sent.push(bytes);
         }
     }
 }
 
-/// Answers a request: a login with a token and an address, a subscribe with its outcome.
+/// Answers a request: a login with a token and an address, a subscribe or unsubscribe with its
+/// outcome.
 fn respond(peer: &mut Peer, kind: MessageKind, message: &[u8]) {
     let body = &message[Header::LENGTH..];
     let request = Message::decode(kind, Protocol::V18, &Limits::DEFAULT, body);
@@ -181,17 +202,30 @@ fn respond(peer: &mut Peer, kind: MessageKind, message: &[u8]) {
         }
         response.finish().expect("fits");
     });
-    if code == operation::SUBSCRIBE {
-        let mut names = Vec::new();
-        while let Some(key) = params.next_key().expect("a key") {
-            if key == parameter::CHANNELS {
-                names = params.strings("channels").expect("names");
-            }
+    let mut names = Vec::new();
+    while let Some(key) = params.next_key().expect("a key") {
+        if key == parameter::CHANNELS {
+            names = params.strings("channels").expect("names");
         }
-        send(peer, |buffer, _| {
-            buffer.extend(crate::client::subscribed(Protocol::V18, &names));
-        });
     }
+    let outcome = match code {
+        operation::SUBSCRIBE => subscribed(Protocol::V18, &names),
+        operation::UNSUBSCRIBE => unsubscribed(&names),
+        _ => return,
+    };
+    send(peer, |buffer, _| buffer.extend(outcome));
+}
+
+fn unsubscribed(names: &[&str]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let code = event::UNSUBSCRIBE;
+    let mut event =
+        MessageWriter::event(&mut bytes, Protocol::V18, &Limits::DEFAULT, code).expect("fits");
+    event
+        .put_with(parameter::CHANNELS, |out| out.strings(names.iter()))
+        .expect("fits");
+    event.finish().expect("fits");
+    bytes
 }
 
 fn send(peer: &mut Peer, write: impl FnOnce(&mut Vec<u8>, &Limits)) {
