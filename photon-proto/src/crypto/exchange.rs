@@ -2,30 +2,12 @@
 
 use core::fmt;
 
-use crypto_bigint::modular::{FixedMontyForm, FixedMontyParams};
-use crypto_bigint::{Odd, U192, U768};
+use crypto_bigint::U768;
 use sha2::{Digest, Sha256};
 use zeroize::{Zeroize, Zeroizing};
 
+use super::residue::{self, NUMBER_BYTES, PRIME, SECRET_BYTES};
 use crate::random::Random;
-
-/// The maximum length of a public key and of the shared value: the 768 bits of the prime.
-const GROUP_BYTES: usize = 96;
-/// The length of a secret exponent, as in the official client. Spec: wire.md 8.1.
-const SECRET_BYTES: usize = 20;
-/// The same length in bits: the exponentiation processes no more of them.
-const SECRET_BITS: u32 = 160;
-
-// Oakley group 1, but with 22 instead of 2 as the generator. Spec: wire.md 8.1.
-const PRIME: Odd<U768> = Odd::<U768>::from_be_hex(
-    "ffffffffffffffffc90fdaa22168c234c4c6628b80dc1cd1\
-     29024e088a67cc74020bbea63b139b22514a08798e3404dd\
-     ef9519b3cd3a431b302b0a6df25f14374fe1356d6d51c245\
-     e485b576625e7ec6f44c42e9a63a3620ffffffffffffffff",
-);
-const GENERATOR: U768 = U768::from_u8(22);
-
-static GROUP: FixedMontyParams<{ U768::LIMBS }> = FixedMontyParams::new_vartime(PRIME);
 
 /// One end of a key exchange: a secret exponent and its public key.
 ///
@@ -33,7 +15,7 @@ static GROUP: FixedMontyParams<{ U768::LIMBS }> = FixedMontyParams::new_vartime(
 /// [`agree`](Self::agree) with the peer's. Create a new one for every connection. The secret is
 /// wiped when it is dropped. Spec: wire.md 8.1.
 pub struct KeyExchange {
-    secret: U192,
+    secret: Zeroizing<[u8; SECRET_BYTES]>,
     public: Minimal,
 }
 
@@ -55,12 +37,8 @@ impl KeyExchange {
     /// [`new`](Self::new) never draws.
     #[must_use]
     pub fn from_secret(secret: &[u8; SECRET_BYTES]) -> Self {
-        let mut padded = Zeroizing::new([0_u8; U192::BYTES]);
-        for (to, from) in padded.iter_mut().rev().zip(secret.iter().rev()) {
-            *to = *from;
-        }
-        let secret = U192::from_be_slice(padded.as_slice());
-        let public = Minimal::new(&power(&GENERATOR, &secret));
+        let public = Minimal::new(&residue::power_of_generator(secret));
+        let secret = Zeroizing::new(*secret);
         Self { secret, public }
     }
 
@@ -80,7 +58,7 @@ impl KeyExchange {
     /// connection.
     pub fn agree(&self, other_public: &[u8]) -> Result<Key, ExchangeError> {
         let other = parse_public(other_public)?;
-        let shared = power(&other, &self.secret);
+        let shared = residue::power(&other, &self.secret);
         if is_degenerate(&shared) {
             return Err(ExchangeError::DegenerateResult);
         }
@@ -92,12 +70,6 @@ impl KeyExchange {
 impl fmt::Debug for KeyExchange {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str("KeyExchange(***)")
-    }
-}
-
-impl Drop for KeyExchange {
-    fn drop(&mut self) {
-        self.secret.zeroize();
     }
 }
 
@@ -155,14 +127,14 @@ impl Drop for Key {
 
 /// An element of the group as big-endian bytes without leading zeroes.
 struct Minimal {
-    bytes: [u8; GROUP_BYTES],
+    bytes: [u8; NUMBER_BYTES],
     zeroes: usize,
 }
 
 impl Minimal {
     fn new(number: &U768) -> Self {
         let mut encoded = number.to_be_bytes();
-        let mut bytes = [0; GROUP_BYTES];
+        let mut bytes = [0; NUMBER_BYTES];
         for (to, from) in bytes.iter_mut().zip(encoded.as_slice()) {
             *to = *from;
         }
@@ -188,23 +160,16 @@ fn acceptable(secret: &[u8; SECRET_BYTES]) -> bool {
     *first < 0x80 && (*first > 0 || middle.iter().any(|byte| *byte > 0) || *last >= 2)
 }
 
-/// Computes a power in constant time for both arguments.
-fn power(base: &U768, exponent: &U192) -> Zeroizing<U768> {
-    let base = Zeroizing::new(FixedMontyForm::new(base, &GROUP));
-    let result = Zeroizing::new(base.pow_bounded_exp(exponent, SECRET_BITS));
-    Zeroizing::new(result.retrieve())
-}
-
 fn parse_public(bytes: &[u8]) -> Result<U768, ExchangeError> {
     if bytes.is_empty() {
         return Err(ExchangeError::Empty);
     }
     let zeroes = bytes.iter().take_while(|byte| **byte == 0).count();
     let digits = bytes.get(zeroes..).unwrap_or_default();
-    if digits.len() > GROUP_BYTES {
+    if digits.len() > NUMBER_BYTES {
         return Err(ExchangeError::TooLong(digits.len()));
     }
-    let mut padded = [0_u8; GROUP_BYTES];
+    let mut padded = [0_u8; NUMBER_BYTES];
     for (to, from) in padded.iter_mut().rev().zip(digits.iter().rev()) {
         *to = *from;
     }
@@ -231,7 +196,7 @@ mod tests {
 
     use crypto_bigint::U768;
 
-    use super::{ExchangeError, GROUP_BYTES, Key, KeyExchange, PRIME, acceptable};
+    use super::{ExchangeError, Key, KeyExchange, NUMBER_BYTES, PRIME, acceptable};
     use crate::crypto::unhex;
     use crate::random::Random;
 
@@ -303,7 +268,7 @@ mod tests {
         let one = KeyExchange::from_secret(&secret("123456789abcdef0123456789abcdef0123008e"));
         let two = KeyExchange::from_secret(&secret("163456789abcdef0123456789abcdef01230267"));
         let key = unhex("72c1777ac7842c876d079be155a5356f0dae7f0d53b0caf5786ad4859d4da2ab");
-        assert_eq!(one.public_key().len(), GROUP_BYTES - 1);
+        assert_eq!(one.public_key().len(), NUMBER_BYTES - 1);
         assert_ne!(one.public_key()[0], 0);
         assert_eq!(
             one.agree(two.public_key()).unwrap().as_bytes().as_slice(),

@@ -5,6 +5,7 @@
 
 mod cipher;
 mod exchange;
+mod residue;
 
 pub use cipher::Cipher;
 pub use exchange::{ExchangeError, Key, KeyExchange};
