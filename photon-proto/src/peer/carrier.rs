@@ -28,9 +28,7 @@ pub(super) enum Carrier {
 impl Carrier {
     pub(super) fn client(wire: Wire, config: &PeerConfig, random: &mut Random) -> Self {
         match wire {
-            Wire::Datagram => {
-                Self::Datagram(Box::new(Datagram::new(random.u32("udp challenge"), config)))
-            }
+            Wire::Datagram => Self::Datagram(Box::new(Datagram::new(random.u32("udp challenge")))),
             Wire::Stream => Self::Stream(Stream::new(Role::Client, config)),
             Wire::WebSocket { protocol, .. } => Self::Whole(Box::new(Whole::new(
                 Role::Client,
@@ -57,11 +55,11 @@ impl Carrier {
 
     /// Opens the carrier. Returns whether messages can be sent at once; otherwise a later
     /// [`Carrier::receive`] returns true when they can.
-    pub(super) fn open(&mut self, now: Timestamp) -> bool {
+    pub(super) fn open(&mut self, now: Timestamp, config: &PeerConfig) -> bool {
         match self {
             Self::Stream(_) | Self::Whole(_) => true,
             Self::Datagram(datagram) => {
-                datagram.open(now);
+                datagram.open(now, config);
                 false
             }
         }

@@ -6,7 +6,7 @@ use super::inbound::decrypted;
 use super::{End, Inbound, PeerConfig, SendError};
 use crate::crypto::Cipher;
 use crate::time::Timestamp;
-use crate::udp::{self, Config, Connection, Delivery, Event, REASON_CLIENT, State};
+use crate::udp::{self, Connection, Delivery, Event, REASON_CLIENT, State};
 use alloc::vec::Vec;
 use core::fmt;
 use core::ops::Range;
@@ -16,7 +16,6 @@ use core::time::Duration;
 const CHANNEL: u8 = 0;
 
 pub(super) struct Datagram {
-    config: Config,
     challenge: u32,
     /// `None` until the link is open.
     connection: Option<Connection>,
@@ -39,17 +38,8 @@ impl fmt::Debug for Datagram {
 }
 
 impl Datagram {
-    pub(super) fn new(challenge: u32, config: &PeerConfig) -> Self {
-        let settings = config.udp.clone().with(|udp| {
-            // The owner has its own deadline for connecting, which covers the handshake as well.
-            udp.connect_timeout = Duration::ZERO;
-            udp.ping_interval = config.ping_interval;
-            udp.max_message_bytes = config.limits.max_sent_bytes;
-            udp.max_received_message_bytes = config.limits.max_received_bytes;
-            udp.incoming_cap_bytes = config.incoming_cap();
-        });
+    pub(super) fn new(challenge: u32) -> Self {
         Self {
-            config: settings,
             challenge,
             connection: None,
             message: Vec::new(),
@@ -58,13 +48,17 @@ impl Datagram {
         }
     }
 
-    pub(super) fn open(&mut self, now: Timestamp) {
+    pub(super) fn open(&mut self, now: Timestamp, config: &PeerConfig) {
         debug_assert!(self.connection.is_none(), "a link opens once");
-        self.connection = Some(Connection::connect(
-            self.config.clone(),
-            self.challenge,
-            now,
-        ));
+        let settings = config.udp.clone().with(|udp| {
+            // The owner has its own deadline for connecting, which covers the handshake as well.
+            udp.connect_timeout = Duration::ZERO;
+            udp.ping_interval = config.ping_interval;
+            udp.max_message_bytes = config.limits.max_sent_bytes;
+            udp.max_received_message_bytes = config.limits.max_received_bytes;
+            udp.incoming_cap_bytes = config.incoming_cap();
+        });
+        self.connection = Some(Connection::connect(settings, self.challenge, now));
     }
 
     pub(super) fn connection(&self) -> Option<&Connection> {
@@ -277,7 +271,7 @@ mod tests {
     #[test]
     fn the_memory_of_a_large_message_is_returned_and_that_of_a_small_one_kept() {
         for (capacity, kept) in [(999, true), (1_000, true), (1_001, false), (100_000, false)] {
-            let mut datagram = Datagram::new(0, &PeerConfig::default());
+            let mut datagram = Datagram::new(0);
             datagram.message = Vec::with_capacity(capacity);
             datagram.release_memory(1_000);
             assert_eq!(datagram.message.capacity() > 0, kept, "{capacity}");
@@ -286,9 +280,9 @@ mod tests {
 
     #[test]
     fn a_connection_that_is_not_closed_may_have_unsent_data() {
-        let mut datagram = Datagram::new(0, &PeerConfig::default());
+        let mut datagram = Datagram::new(0);
         assert!(!datagram.has_unsent_data(), "nothing was opened");
-        datagram.open(Timestamp::ZERO);
+        datagram.open(Timestamp::ZERO, &PeerConfig::default());
         assert!(datagram.has_unsent_data(), "the connect command waits");
     }
 }

@@ -30,7 +30,7 @@ impl Peer {
         self.clock = PeerClock::new(now);
         self.last_received = now;
         self.ipv6 = ipv6;
-        let can_send = self.carrier.open(now);
+        let can_send = self.carrier.open(now, &self.config);
         match self.role {
             Role::Client if self.is_web_socket() => {
                 // wire.md 7.1: a server that has not greeted by then is pinged.

@@ -76,6 +76,10 @@ impl Ring {
     #[inline]
     pub(super) fn push(&mut self, rseq: u32, command: InFlight) {
         debug_assert_eq!(rseq, self.end(), "numbers are sent in order");
+        if self.entries.capacity() == 0 {
+            // Without traffic only a ping is in flight: a ring of four would be half of a kilobyte.
+            self.entries.reserve_exact(1);
+        }
         self.entries.push_back(Some(command));
         self.live += 1;
     }
