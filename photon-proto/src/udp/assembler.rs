@@ -76,6 +76,10 @@ pub(crate) struct Assembled {
 }
 
 impl Assembler {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.open.is_empty()
+    }
+
     /// Checks a fragment on its own, before it is compared with others. Spec: udp.md 9, item 15.
     pub(crate) fn check(
         rseq: u32,

@@ -77,6 +77,8 @@ impl Groups {
 }
 
 pub(crate) struct Receiver {
+    channel_count: u8,
+    /// Those on which something arrived, and the ones below: most connections use only the first.
     channels: Vec<Channel>,
     groups: Groups,
     /// In the order of arrival.
@@ -87,7 +89,8 @@ pub(crate) struct Receiver {
 impl Receiver {
     pub(crate) fn new(channels: u8) -> Self {
         Self {
-            channels: (0..channels).map(|_| Channel::default()).collect(),
+            channel_count: channels,
+            channels: Vec::new(),
             groups: Groups::default(),
             acks: VecDeque::new(),
             inbox: Inbox::default(),
@@ -120,7 +123,7 @@ impl Receiver {
 
     /// Drops what can no longer be delivered. Ready messages stay.
     pub(crate) fn end(&mut self) {
-        self.channels = Vec::new();
+        (self.channel_count, self.channels) = (0, Vec::new());
         self.inbox.drop_held();
     }
 
@@ -149,10 +152,19 @@ impl Receiver {
         pool: &mut Pool,
     ) -> Result<Accepted, Reject> {
         let rseq = command.rseq;
-        let channel = self
-            .channels
-            .get_mut(usize::from(command.channel))
-            .ok_or(Reject::Discard(Discard::Channel))?;
+        if command.channel >= self.channel_count {
+            return Err(Reject::Discard(Discard::Channel));
+        }
+        let index = usize::from(command.channel);
+        if self.channels.len() <= index {
+            // Not more than needed: a connection keeps them until its end.
+            self.channels.reserve_exact(index + 1 - self.channels.len());
+            self.channels.resize_with(index + 1, Channel::default);
+        }
+        let Some(channel) = self.channels.get_mut(index) else {
+            debug_assert!(false, "the channel was added");
+            return Err(Reject::Discard(Discard::Channel));
+        };
         let mut inbox = ChannelInbox {
             channel: command.channel,
             inbox: &mut self.inbox,
@@ -284,7 +296,15 @@ impl Channel {
     }
 
     /// Delivers every reliable message whose turn it is, and the unreliable ones between them.
+    #[inline]
     fn deliver_held(&mut self, inbox: &mut ChannelInbox<'_>) {
+        // Usually nothing is missing, so nothing waits.
+        if !self.held.is_empty() || !self.fragments.is_empty() || !self.held_unreliable.is_empty() {
+            self.deliver_what_waited(inbox);
+        }
+    }
+
+    fn deliver_what_waited(&mut self, inbox: &mut ChannelInbox<'_>) {
         loop {
             self.deliver_unreliable(inbox);
             let next = self.delivered + 1;

@@ -466,6 +466,9 @@ impl Connection {
         self.pool = Pool::default();
         self.sender.shrink();
         self.receiver.shrink();
+        if self.stamped.is_none() {
+            self.datagram = Vec::new();
+        }
     }
 
     /// Keeps only a few buffers while the connection is idle.
@@ -488,7 +491,7 @@ impl Connection {
         delivery: Delivery,
         message: &[u8],
     ) -> Result<(), SendError> {
-        self.send_with(channel, delivery, |out, _| {
+        self.send_sized(channel, delivery, true, Some(message.len()), |out, _| {
             out.extend_from_slice(message);
             Ok(())
         })
@@ -519,15 +522,31 @@ impl Connection {
         counts: bool,
         write: impl FnOnce(&mut Vec<u8>, usize) -> Result<(), E>,
     ) -> Result<(), E> {
+        self.send_sized(channel, delivery, counts, None, write)
+    }
+
+    /// Like [`Connection::send_marked`], for a message whose length may be known before.
+    fn send_sized<E: From<SendError>>(
+        &mut self,
+        channel: u8,
+        delivery: Delivery,
+        counts: bool,
+        length: Option<usize>,
+        write: impl FnOnce(&mut Vec<u8>, usize) -> Result<(), E>,
+    ) -> Result<(), E> {
         if self.phase != Phase::Connected {
             return Err(SendError::NotConnected.into());
         }
         let write = |out: &mut Vec<u8>, at| write(out, at).map_err(NotQueued::Writer);
         let first = self.sender.next_number(channel);
-        match self
-            .sender
-            .message(channel, delivery, &self.config, &mut self.pool, write)
-        {
+        match self.sender.message(
+            channel,
+            delivery,
+            length,
+            &self.config,
+            &mut self.pool,
+            write,
+        ) {
             Ok(()) => {
                 self.stats.sent_messages += 1;
                 if !counts {

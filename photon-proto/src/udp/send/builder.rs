@@ -35,9 +35,14 @@ impl DatagramBuilder<'_> {
     pub(crate) fn push_ack(&mut self, header: Header, rseq: u32, sent_time: u32) -> bool {
         let fits = ACK_BYTES <= self.space();
         if fits {
-            self.out.extend_from_slice(&header.bytes(ACK_BYTES));
-            self.out.extend_from_slice(&rseq.to_be_bytes());
-            self.out.extend_from_slice(&sent_time.to_be_bytes());
+            // Appended at once: each call of `extend_from_slice` checks the capacity.
+            let mut ack = [[0; 4]; ACK_BYTES / 4];
+            let (start, rest) = ack.split_at_mut(3);
+            start
+                .as_flattened_mut()
+                .copy_from_slice(&header.bytes(ACK_BYTES));
+            rest.copy_from_slice(&[rseq.to_be_bytes(), sent_time.to_be_bytes()]);
+            self.out.extend_from_slice(ack.as_flattened());
             self.count += 1;
         }
         fits

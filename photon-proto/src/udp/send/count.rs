@@ -1,14 +1,13 @@
 //! Counting messages, which may have several commands, at the end of a connection.
 
-use super::{Channel, Sender};
+use super::{Channel, FIRST_NUMBER, Sender};
 use crate::udp::command::kind;
 
 impl Sender {
     /// The number of the next reliable message of a channel.
     pub(crate) fn next_number(&self, channel: u8) -> u32 {
-        self.data
-            .get(usize::from(channel))
-            .map_or(0, |channel| channel.next_rseq)
+        let channel = self.data.get(usize::from(channel));
+        channel.map_or(FIRST_NUMBER, |channel| channel.next_rseq)
     }
 
     /// Excludes the reliable message with this first number from the count.

@@ -20,6 +20,10 @@ pub(crate) use datagrams::Backoff;
 /// The last sequence number: numbers are signed on the wire. Spec: udp.md 4.1.
 pub(crate) const LAST_NUMBER: u32 = i32::MAX as u32;
 
+/// The first sequence number of a channel, except the control channel of a server.
+/// Spec: udp.md 4.1.
+const FIRST_NUMBER: u32 = 1;
+
 /// Identifies a reliable command in flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct CommandId {
@@ -116,6 +120,8 @@ pub(crate) enum Overdue {
 
 pub(crate) struct Sender {
     control: Channel,
+    channel_count: u8,
+    /// Those on which something was sent, and the ones below: most connections use only the first.
     data: Vec<Channel>,
     /// The reserved byte of our commands. Spec: udp.md 2.1.
     reserved: u8,
@@ -143,7 +149,8 @@ impl Sender {
     pub(crate) fn new(channels: u8, reserved: u8, first_control_rseq: u32) -> Self {
         Self {
             control: Channel::new(CONTROL_CHANNEL, first_control_rseq),
-            data: (0..channels).map(|id| Channel::new(id, 1)).collect(),
+            channel_count: channels,
+            data: Vec::new(),
             reserved,
             next_group: 1,
             queued: 0,
@@ -155,6 +162,17 @@ impl Sender {
             resends: BinaryHeap::new(),
             built: Vec::new(),
         }
+    }
+
+    /// Adds the channels up to this one.
+    fn add_channels(&mut self, last: u8) {
+        debug_assert!(last < self.channel_count, "the caller checked the channel");
+        let count = usize::from(last) + 1;
+        // Not more than needed: a connection keeps them until its end.
+        self.data.reserve_exact(count - self.data.len());
+        let missing = (0..=last).skip(self.data.len());
+        self.data
+            .extend(missing.map(|id| Channel::new(id, FIRST_NUMBER)));
     }
 
     fn channels_mut(&mut self) -> impl Iterator<Item = &mut Channel> {
@@ -261,6 +279,7 @@ impl Sender {
     /// Sets every counter to `number`.
     #[cfg(test)]
     pub(crate) fn skip_to(&mut self, number: u32) {
+        self.add_channels(self.channel_count - 1);
         for channel in self.channels_mut() {
             (
                 channel.next_rseq,

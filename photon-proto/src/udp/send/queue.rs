@@ -69,17 +69,21 @@ impl Sender {
     }
 
     /// Queues a message. `write` appends it to a buffer and receives the position at which it
-    /// begins. After an error nothing is queued.
+    /// begins; a `length` that is known before saves a copy. After an error nothing is queued.
     pub(crate) fn message<E: From<SendError>>(
         &mut self,
         channel: u8,
         delivery: Delivery,
+        length: Option<usize>,
         config: &Config,
         pool: &mut Pool,
         write: impl FnOnce(&mut Vec<u8>, usize) -> Result<(), E>,
     ) -> Result<(), E> {
-        if usize::from(channel) >= self.data.len() {
+        if channel >= self.channel_count {
             return Err(SendError::Channel(channel).into());
+        }
+        if usize::from(channel) >= self.data.len() {
+            self.add_channels(channel);
         }
         let header_bytes = match delivery {
             Delivery::Reliable | Delivery::ReliableUnsequenced => command::HEADER_BYTES,
@@ -87,25 +91,37 @@ impl Sender {
                 command::NUMBERED_HEADER_BYTES
             }
         };
-        let mut bytes = pool.draft();
-        bytes.resize(header_bytes, 0);
+        let length = length.filter(|length| *length <= config.payload_limit());
+        let mut bytes = match length {
+            Some(length) => pool.buffer(header_bytes + length),
+            None => pool.draft(),
+        };
+        bytes.extend_from_slice(&[0; command::NUMBERED_HEADER_BYTES]);
+        bytes.truncate(header_bytes);
         let written = write(&mut bytes, header_bytes);
         // `write` comes from the application and may have cut the buffer.
         if bytes.len() < header_bytes {
             bytes.resize(header_bytes, 0);
         }
-        let length = bytes.len() - header_bytes;
-        let queued = written.and_then(|()| {
-            if length > config.max_message_bytes {
-                Err(SendError::TooLong {
-                    max_bytes: config.max_message_bytes,
-                }
-                .into())
-            } else if length > config.payload_limit() {
+        let written_bytes = bytes.len() - header_bytes;
+        let checked = written.and_then(|()| {
+            if written_bytes > config.max_message_bytes {
+                let max_bytes = config.max_message_bytes;
+                return Err(SendError::TooLong { max_bytes }.into());
+            }
+            Ok(())
+        });
+        let is_single = written_bytes <= config.payload_limit();
+        if length.is_some() && is_single {
+            checked?;
+            return Ok(self.single(channel, delivery, bytes)?);
+        }
+        let queued = checked.and_then(|()| {
+            if is_single {
+                Ok(self.single(channel, delivery, pool.copy(&bytes))?)
+            } else {
                 let message = bytes.get(header_bytes..).unwrap_or_default();
                 Ok(self.fragments(channel, delivery, message, config.payload_limit(), pool)?)
-            } else {
-                Ok(self.single(channel, delivery, &mut bytes, pool)?)
             }
         });
         pool.give_draft(bytes);
@@ -117,8 +133,7 @@ impl Sender {
         &mut self,
         channel: u8,
         delivery: Delivery,
-        bytes: &mut [u8],
-        pool: &mut Pool,
+        mut bytes: Vec<u8>,
     ) -> Result<(), SendError> {
         let (reserved, group) = (self.reserved, &mut self.next_group);
         let Some(to) = self.data.get_mut(usize::from(channel)) else {
@@ -146,10 +161,10 @@ impl Sender {
             }
         };
         if let Some(number) = number {
-            put_number(bytes, number);
+            put_number(&mut bytes, number);
         }
         put_header(
-            bytes,
+            &mut bytes,
             Header {
                 kind,
                 channel,
@@ -160,7 +175,7 @@ impl Sender {
         );
         self.queued += 1;
         self.bytes += bytes.len();
-        to.queue.push_back(pool.copy(bytes));
+        to.queue.push_back(bytes);
         Ok(())
     }
 
