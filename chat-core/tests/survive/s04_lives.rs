@@ -1,8 +1,10 @@
 //! Scenarios 04, 05 and 06: a channel that begins again while the reader is away, with it, or with
 //! the whole server.
 
+use chat_core::{ChatConfig, Restore};
 use soak::Loss;
 
+use crate::reader::Mode;
 use crate::row::on_every_row;
 use crate::world::{APP, World};
 
@@ -72,6 +74,42 @@ fn s04_one_different_text_of_the_last_four_is_enough() {
             }
             world.run_for(20_000);
             assert_eq!(lives(&world, reader), 1, "{different}\n{}", world.trace());
+            assert_eq!(world.readers[reader].texts("c").len(), 12);
+            world.check_rest();
+        }
+    });
+}
+
+/// The same texts by another user are another life, whether the client compares them with its cache or
+/// with the hashes of what has left it.
+#[test]
+fn s04_equal_texts_of_another_sender_are_another_life() {
+    on_every_row(|row| {
+        for cached in [0, 100] {
+            let mut world = World::new(row, 4);
+            let change = |config: ChatConfig| {
+                let config = config.restore(Restore::new());
+                config.channel_cache_messages(cached)
+            };
+            let reader = world.reader_with("alice", &["c"], Mode::Restore, true, change);
+            let say = |world: &mut World, sender: &str| {
+                let now = world.simulation.now;
+                let server = &mut world.simulation.server;
+                server.publish(now, APP, "c", sender, "ok");
+                world.run_for(50);
+            };
+            for _ in 0..6 {
+                say(&mut world, "bob");
+            }
+            world.run_for(5_000);
+            world.lose(reader, Loss::Reset);
+            let now = world.simulation.now;
+            world.simulation.server.restart_channel(now, APP, "c", true);
+            for _ in 0..6 {
+                say(&mut world, "carol");
+            }
+            world.run_for(20_000);
+            assert_eq!(lives(&world, reader), 1, "{cached}\n{}", world.trace());
             assert_eq!(world.readers[reader].texts("c").len(), 12);
             world.check_rest();
         }
