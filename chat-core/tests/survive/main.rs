@@ -24,5 +24,6 @@ mod s16_sleep;
 mod s19_bad_elements;
 mod s21_histories;
 mod s22_loss;
+mod s23_calls;
 mod s23_chaos;
 mod s24_restore_off;

@@ -276,12 +276,10 @@ impl Judge<'_> {
         if last.is_some_and(|(_, history)| *history >= 0) {
             return;
         }
-        for id in previous.id + 1..key.id {
-            let missing = Key { life: key.life, id };
-            if self.truth.get(missing).is_some() && self.truth.held_at(missing, at_ms) {
-                let text = format!("{missing:?} was still held at {at_ms}");
-                return self.broken(Kind::AvoidableGap, text);
-            }
+        let mut held = self.truth.held_at(key.life, at_ms);
+        if let Some(missing) = held.find(|one| previous.id < one.id && one.id < key.id) {
+            let text = format!("{missing:?} was still held at {at_ms}");
+            self.broken(Kind::AvoidableGap, text);
         }
     }
 

@@ -53,14 +53,10 @@ impl Truth {
         self.by_text.get(text).map(|at| &self.all[*at])
     }
 
-    pub(crate) fn get(&self, key: Key) -> Option<&Published> {
-        self.all.iter().rev().find(|one| one.key == key)
-    }
-
-    /// Whether the server held a message at `at_ms`.
-    pub(crate) fn held_at(&self, key: Key, at_ms: u64) -> bool {
-        let published_by = |one: &&Published| one.key.life == key.life && one.at_ms <= at_ms;
-        let mut newest = self.all.iter().filter(published_by).rev();
-        newest.by_ref().take(self.history).any(|one| one.key == key)
+    /// The messages of a life that the server held at `at_ms`.
+    pub(crate) fn held_at(&self, life: u32, at_ms: u64) -> impl Iterator<Item = Key> {
+        let published_by = move |one: &&Published| one.key.life == life && one.at_ms <= at_ms;
+        let newest = self.all.iter().filter(published_by).rev();
+        newest.take(self.history).map(|one| one.key)
     }
 }

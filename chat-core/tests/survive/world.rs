@@ -456,7 +456,9 @@ impl World {
             .journal
             .partition_point(|entry| entry.at.as_millis() < reader.last_login_ms);
         let entries = self.journal[since..].iter().filter(of_user);
-        let asks = |entry: &&JournalEntry| matches!(entry.kind, JournalKind::Asked { .. });
+        let asks = |entry: &&JournalEntry| {
+            *entry.channel == *channel && matches!(entry.kind, JournalKind::Asked { .. })
+        };
         let Some(connection) = entries.clone().find(asks).map(|entry| entry.connection) else {
             return answers;
         };
