@@ -164,9 +164,8 @@ pub struct Splitter {
     passed: u64,
     /// The latest message, as a range of `buffer`.
     message: Range<usize>,
-    /// Whether an item, or an error, is at the front. Noted when bytes come or go, because an owner
-    /// asks several times for each message.
-    has_item: bool,
+    /// Noted when bytes come or go, because an owner asks several times for each message.
+    front: Front,
     failed: Option<DecodeError>,
 }
 
@@ -182,7 +181,7 @@ impl Splitter {
             taken: 0,
             passed: 0,
             message: 0..0,
-            has_item: false,
+            front: Front::Incomplete,
             failed: None,
         }
     }
@@ -194,7 +193,9 @@ impl Splitter {
             self.reclaim();
             self.buffer.extend_from_slice(bytes);
             // More bytes change nothing about an item that is complete.
-            self.has_item = self.has_item || self.finds_item();
+            if matches!(self.front, Front::Incomplete) {
+                self.front = self.look();
+            }
         }
     }
 
@@ -214,31 +215,38 @@ impl Splitter {
     #[expect(clippy::should_implement_trait)]
     pub fn next(&mut self) -> Result<Option<Item>, DecodeError> {
         self.message = 0..0;
-        match self.peek() {
-            Ok(Some(found)) => {
+        match self.front {
+            Front::Item(found) => {
                 let item = self.take(found);
-                self.has_item = self.finds_item();
+                self.front = self.look();
                 Ok(Some(item))
             }
-            Ok(None) => {
+            Front::Incomplete => {
                 self.reclaim();
                 Ok(None)
             }
-            Err(error) => {
-                self.failed = Some(error);
-                self.buffer = Vec::new();
-                self.taken = 0;
-                Err(error)
-            }
+            Front::Broken => self.fail(),
         }
+    }
+
+    #[cold]
+    fn fail(&mut self) -> Result<Option<Item>, DecodeError> {
+        let Err(error) = self.peek() else {
+            debug_assert!(false, "bytes stay broken");
+            return Ok(None);
+        };
+        self.failed = Some(error);
+        self.buffer = Vec::new();
+        self.taken = 0;
+        Err(error)
     }
 
     /// Whether [`next`](Self::next) would return an item or an error. Takes constant time.
     #[must_use]
     #[inline]
     pub fn has_item(&self) -> bool {
-        debug_assert_eq!(self.has_item, self.finds_item(), "noted with each change");
-        self.has_item
+        debug_assert_eq!(self.front, self.look(), "noted with each change");
+        self.front != Front::Incomplete
     }
 
     /// The message of the latest [`Item::Frame`], or a part of it. Any other range, including an
@@ -276,8 +284,13 @@ impl Splitter {
         }
     }
 
-    fn finds_item(&self) -> bool {
-        !matches!(self.peek(), Ok(None))
+    #[inline]
+    fn look(&self) -> Front {
+        match self.peek() {
+            Ok(None) => Front::Incomplete,
+            Ok(Some(found)) => Front::Item(found),
+            Err(_) => Front::Broken,
+        }
     }
 
     fn peek(&self) -> Result<Option<Found>, DecodeError> {
@@ -425,7 +438,17 @@ impl fmt::Debug for Splitter {
     }
 }
 
+/// The bytes at the front of the buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Front {
+    Incomplete,
+    Item(Found),
+    /// No item begins like this, or the stream has failed before.
+    Broken,
+}
+
 /// A complete item at the front of the buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Found {
     Frame {
         channel: u8,
