@@ -19,6 +19,8 @@ const MAX_MARK_BYTES: usize = 256 * 1024;
 #[derive(Debug, Default)]
 pub(crate) struct MessagesBuilder {
     bytes: Vec<u8>,
+    /// Whether a text begins inside of a character, and so the one before ends there.
+    is_cut: bool,
     senders: Vec<Span>,
     contents: Vec<ContentSpan>,
     others: Vec<Other>,
@@ -33,6 +35,7 @@ pub(crate) struct MessagesBuilder {
 impl MessagesBuilder {
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();
+        self.is_cut = false;
         self.begin_senders();
         self.begin_contents();
         self.undecodable = 0;
@@ -70,6 +73,8 @@ impl MessagesBuilder {
     /// character boundary, so [`MessagesBuilder::finish`] marks such texts.
     #[inline]
     fn push(&mut self, bytes: &[u8]) -> Span {
+        let is_continuation = |byte: &u8| byte & 0xC0 == 0x80;
+        self.is_cut |= bytes.first().is_some_and(is_continuation);
         let start = self.end();
         self.bytes.extend_from_slice(bytes);
         let end = self.end();
@@ -195,19 +200,28 @@ impl MessagesBuilder {
         }))
     }
 
-    /// All texts, if they are UTF-8: one check of all bytes, then one of each start and end. A text
-    /// that was cut inside a character would be valid only together with its neighbour.
+    /// All texts, if they are UTF-8. They lie behind each other, so if all bytes are, and each text
+    /// begins with a character, then each ends with one, too.
     fn whole_text(&self) -> Option<&str> {
         let text = core::str::from_utf8(&self.bytes).ok()?;
-        let is_whole = |span: &Span| {
-            text.is_char_boundary(span.start as usize) && text.is_char_boundary(span.end as usize)
-        };
+        // Spans above 4 GiB are cut off.
+        let is_whole = !self.is_cut && u32::try_from(text.len()).is_ok();
+        debug_assert!(
+            !is_whole
+                || self
+                    .spans()
+                    .all(|span| text.get(span.start as usize..span.end as usize).is_some()),
+            "whole texts can be taken from it"
+        );
+        is_whole.then_some(text)
+    }
+
+    fn spans(&self) -> impl Iterator<Item = &Span> {
         let texts = self.contents.iter().filter_map(|content| match content {
             ContentSpan::Text(span) => Some(span),
             ContentSpan::Other(_) => None,
         });
-        let mut spans = self.senders.iter().chain(texts);
-        spans.all(is_whole).then_some(text)
+        self.senders.iter().chain(texts)
     }
 
     /// Checks each text by itself: marks contents that are not UTF-8, and puts U+FFFD into senders.
