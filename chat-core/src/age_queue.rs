@@ -39,15 +39,15 @@ impl<T> AgeQueue<T> {
 
     /// Removes the element with this serial number.
     pub(crate) fn remove(&mut self, serial: u64) -> Option<T> {
-        let is_oldest = self.places.front().is_some_and(|(at, _)| *at == serial);
-        let removed = if is_oldest {
-            self.places.pop_front()?.1
-        } else {
-            let place = self.places.binary_search_by_key(&serial, |(at, _)| *at);
-            self.places.get_mut(place.ok()?)?.1.take()
+        let removed = match self.places.front() {
+            Some((oldest, _)) if *oldest == serial => self.places.pop_front()?.1,
+            _ => {
+                let place = self.places.binary_search_by_key(&serial, |(at, _)| *at);
+                self.places.get_mut(place.ok()?)?.1.take()
+            }
         };
-        debug_assert!(!is_oldest || removed.is_some(), "the front is live");
-        self.live -= usize::from(removed.is_some());
+        let removed = removed?;
+        self.live -= 1;
         while self.places.front().is_some_and(|(_, it)| it.is_none()) {
             self.places.pop_front();
         }
@@ -60,7 +60,7 @@ impl<T> AgeQueue<T> {
             self.places
                 .shrink_to(KEPT_PLACES.max(2 * self.places.len()));
         }
-        removed
+        Some(removed)
     }
 
     /// Removes all elements, and returns the memory.

@@ -37,6 +37,7 @@ impl Timer {
 
     /// Returns when the timer fires. For an armed one that is now, so that the driver calls and
     /// starts it.
+    #[inline]
     pub(crate) fn deadline(self, now: Timestamp) -> Option<Timestamp> {
         match self {
             Self::Off => None,
@@ -47,6 +48,7 @@ impl Timer {
 }
 
 /// Returns the earlier of two deadlines; `None` means that there is none.
+#[inline]
 pub(crate) fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
     match (one, other) {
         (Some(one), Some(other)) => Some(one.min(other)),

@@ -80,6 +80,7 @@ impl ChatClient {
     }
 
     /// The next deadline of a connection. A timer that has not started is due at `unstarted`.
+    #[inline]
     fn upkeep_deadline(&self, unstarted: Timestamp) -> Option<Timestamp> {
         let connection = self.connection.as_ref();
         earlier(
@@ -90,6 +91,7 @@ impl ChatClient {
 
     /// The next deadline of a connection, a request or a login, even while input is held. A timer
     /// that has not started is due at `unstarted`.
+    #[inline]
     pub(super) fn next_deadline(&self, unstarted: Timestamp) -> Option<Timestamp> {
         let requests = self.pending.deadline(unstarted);
         let questions = self.model.questions.deadline();

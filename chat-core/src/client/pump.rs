@@ -167,7 +167,9 @@ impl ChatClient {
         }
         self.release_memory(self.config.max_messages_per_service != messages_left);
         // Timers that this call has armed start in it.
-        self.advance(now);
+        if self.armed {
+            self.start_timers();
+        }
         self.assert_consistent();
         Serviced {
             more: self.is_due(now),

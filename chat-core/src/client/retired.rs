@@ -160,6 +160,7 @@ impl RetiredLinks {
         }
     }
 
+    #[inline]
     pub(super) fn deadline(&self, now: Timestamp) -> Option<Timestamp> {
         self.links
             .iter()

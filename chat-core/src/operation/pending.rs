@@ -109,6 +109,7 @@ impl PendingRequests {
             .for_each(|timer| timer.put_off(slept, earliest));
     }
 
+    #[inline]
     pub(crate) fn deadline(&self, now: Timestamp) -> Option<Timestamp> {
         let channels = earlier(self.subscribe.deadline(now), self.unsubscribe.deadline(now));
         earlier(channels, self.regions.deadline(now))
@@ -647,7 +648,11 @@ impl ChannelRequests {
 
     /// The deadline of the oldest unsettled request. Requests start in order and have equal
     /// timeouts, so it is the earliest.
+    #[inline]
     fn deadline(&self, now: Timestamp) -> Option<Timestamp> {
+        if self.requests.is_empty() {
+            return None;
+        }
         self.oldest_unsettled()?.1.timer.deadline(now)
     }
 
