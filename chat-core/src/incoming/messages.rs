@@ -55,14 +55,16 @@ impl Incoming<'_> {
                 parameter::SENDERS => {
                     senders = true;
                     self.builder.begin_senders();
-                    params.elements("senders (p4)", |sender| self.builder.sender(sender))?;
+                    let builder = &mut *self.builder;
+                    params.elements("senders (p4)", |sender| builder.sender(sender))?;
                 }
                 parameter::MESSAGES => {
                     contents = true;
                     self.builder.begin_contents();
+                    let builder = &mut *self.builder;
                     params.decoded_elements("messages (p2)", |content| {
                         // The closure cannot stop the iteration, so the error waits.
-                        if let Err(error) = self.builder.content(content) {
+                        if let Err(error) = builder.content(content) {
                             bad = Some(error);
                         }
                     })?;

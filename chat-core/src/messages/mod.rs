@@ -68,6 +68,7 @@ impl Entries {
         }
     }
 
+    #[inline]
     fn as_slice(&self) -> &[Entry] {
         match self {
             Self::One(entry) => core::slice::from_ref(entry),
@@ -77,6 +78,7 @@ impl Entries {
 }
 
 impl Block {
+    #[inline]
     fn part(&self, span: Span) -> &str {
         let Some(part) = self.text.get(span.start as usize..span.end as usize) else {
             debug_assert!(false, "MessagesBuilder::finish checked every span");
@@ -85,6 +87,7 @@ impl Block {
         part
     }
 
+    #[inline]
     fn message(&self, index: usize, entry: &Entry) -> Message<'_> {
         let content = match entry.content {
             ContentSpan::Text(span) => Content::Text(self.part(span)),
@@ -106,6 +109,7 @@ impl Block {
 
     /// The server sends only the id of the last message; ids inside one event are consecutive.
     /// An id of 0 or below would mean "none". Spec: chat.md 4.1.
+    #[inline]
     fn id(&self, index: usize) -> Option<i32> {
         let length = self.entries.as_slice().len();
         debug_assert!(index < length, "the caller has the entry of this index");
@@ -198,6 +202,7 @@ impl Messages {
         }
     }
 
+    #[inline]
     fn entries(&self) -> &[Entry] {
         let all = self.block.entries.as_slice();
         all.get(self.start as usize..self.end.index())
@@ -231,6 +236,7 @@ impl Messages {
     }
 
     /// Iterates over the messages, oldest first.
+    #[inline]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Message<'_>> + DoubleEndedIterator {
         let entries = self.entries().iter().enumerate();
         entries.map(|(index, entry)| self.block.message(self.start as usize + index, entry))
