@@ -54,6 +54,13 @@ impl EventQueue {
         Some(event)
     }
 
+    /// Returns the memory of an empty queue.
+    pub(crate) fn release_memory(&mut self) {
+        if self.queue.is_empty() {
+            self.queue = VecDeque::new();
+        }
+    }
+
     /// The events behind the first `index` ones, for code that follows what was raised.
     pub(crate) fn iter_from(&self, index: usize) -> impl Iterator<Item = &Event> {
         self.queue.iter().skip(index).map(|queued| &queued.event)

@@ -10,6 +10,7 @@ use crate::link::{LinkCommand, LinkId, LinkInput};
 use crate::restore::{report_subscribe, report_unsubscribe};
 use crate::state::CauseKind;
 use alloc::boxed::Box;
+use alloc::collections::VecDeque;
 use bytes::Bytes;
 use core::fmt::Debug;
 use photon_proto::Timestamp;
@@ -274,6 +275,15 @@ impl ChatClient {
             connection.peer.release_memory(kept_bytes);
         }
         self.builder.release_memory(kept_bytes);
+        if worked {
+            return;
+        }
+        // What only a connect or a subscribe has used.
+        self.pending.release_memory();
+        self.events.release_memory();
+        if self.commands.is_empty() {
+            self.commands = VecDeque::new();
+        }
     }
 
     pub(super) fn holds_input(&self) -> bool {

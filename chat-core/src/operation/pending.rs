@@ -93,6 +93,12 @@ impl PendingRequests {
         id
     }
 
+    /// Returns the memory of tables without requests.
+    pub(crate) fn release_memory(&mut self) {
+        self.subscribe.release_memory(0);
+        self.unsubscribe.release_memory(0);
+    }
+
     pub(crate) fn start_timers(&mut self, now: Timestamp) {
         self.subscribe.start_timers(now);
         self.unsubscribe.start_timers(now);
@@ -496,7 +502,7 @@ impl ChannelRequests {
         if Some(id) == settled {
             self.settled.pop_front();
             self.forget(id);
-            self.release_memory();
+            self.release_memory(KEPT_REQUESTS);
             return Some(ended);
         }
         request.answered = true;
@@ -549,9 +555,9 @@ impl ChannelRequests {
         self.of_application -= usize::from(request.kind == RequestKind::Application);
     }
 
-    /// Releases the tables of many requests once none is left.
-    fn release_memory(&mut self) {
-        if self.requests.is_empty() && self.requests.capacity() > KEPT_REQUESTS {
+    /// Releases the tables of more than so many requests once none is left.
+    fn release_memory(&mut self, kept_requests: usize) {
+        if self.requests.is_empty() && self.requests.capacity() > kept_requests {
             self.fail_all().for_each(drop);
         }
     }
@@ -568,7 +574,7 @@ impl ChannelRequests {
             self.forget(id);
             let requests = &self.requests;
             self.answered.leave(|id| requests.contains_key(&id));
-            self.release_memory();
+            self.release_memory(KEPT_REQUESTS);
             return;
         }
         request.names = Vec::new();
