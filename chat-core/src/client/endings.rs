@@ -49,7 +49,8 @@ impl ChatClient {
         self.is_suspended = false;
         self.cancel_reconnect();
         if matches!(self.state, State::Uninitialized | State::Disconnected) {
-            // Requests and messages that wait for a connection end here, too.
+            // Requests and messages that wait for a connection end here, too: a suspended client has them.
+            self.give_up_messages();
             return self.stop_restore();
         }
         self.fail_pending_requests();

@@ -64,6 +64,10 @@ impl ChatClient {
         let Some(way) = self.login.way_back() else {
             return Err(RequestError::NothingToReconnectTo);
         };
+        if matches!(way, WayBack::NameServer) && self.waits_for_credentials() {
+            // The application knows what is missing, and its time goes on.
+            return Ok(());
+        }
         self.check_event_space()?;
         self.begin_first_attempt(way);
         Ok(())
@@ -71,11 +75,18 @@ impl ChatClient {
 
     /// Begins an attempt that counts as the first one.
     pub(super) fn begin_first_attempt(&mut self, way: WayBack) {
-        if let Some(restore) = &mut self.restore {
-            restore.begin_at_once();
-        }
-        self.begin_attempt(way, false);
+        let has_credentials = self.restore.as_mut().is_some_and(|restore| {
+            let has_credentials = restore.has_credentials();
+            let _reported = restore.begin_at_once();
+            has_credentials
+        });
+        self.begin_attempt(way, has_credentials);
         self.assert_consistent();
+    }
+
+    fn waits_for_credentials(&self) -> bool {
+        let restore = self.restore.as_ref();
+        restore.is_some_and(|restore| restore.waits_for_credentials())
     }
 
     // Time.

@@ -5,6 +5,7 @@
 //! is the peer's part.
 
 use super::ChatClient;
+use crate::timers::earlier;
 use core::time::Duration;
 use photon_proto::Timestamp;
 use photon_proto::peer::{PeerConfig, SLEEP_GRACE, Wire};
@@ -82,8 +83,10 @@ impl ChatClient {
         let limit = micros(patience(&self.config.peer, wire)) / 2;
         // A driver that waits for a far deadline calls after a long gap as well, but in time. And a
         // timer that has not started waits for this call, however long that takes.
-        let is_late = self
-            .next_deadline(Timestamp::MAX)
+        let unstarted = Timestamp::MAX;
+        let restore = self.restore.as_ref();
+        let reconnect = restore.and_then(|restore| restore.deadline(unstarted));
+        let is_late = earlier(self.next_deadline(unstarted), reconnect)
             .is_some_and(|deadline| now.micros_since(deadline) > limit / 5);
         if is_late && now.micros_since(self.now) > limit {
             self.wake(now);
@@ -120,6 +123,9 @@ impl ChatClient {
                 confirm.put_off(slept, earliest);
             }
             if let Some(restore) = &mut self.resubscription {
+                restore.put_off(slept, earliest);
+            }
+            if let Some(restore) = &mut self.restore {
                 restore.put_off(slept, earliest);
             }
         }

@@ -11,9 +11,7 @@
 use super::ChatClient;
 use super::login_flow::WayBack;
 use crate::error::RequestError;
-use crate::event::Event;
 use crate::state::{CauseKind, DisconnectCause, State};
-use core::time::Duration;
 
 impl ChatClient {
     /// Ends the connection before the program is paused, as [`ChatClient::disconnect`] does, and
@@ -62,6 +60,9 @@ impl ChatClient {
     /// or the machine wakes and the clock may not have noticed. If nothing arrives within two
     /// seconds, the connection ends with [`CauseKind::Slept`]. Otherwise nothing happens.
     ///
+    /// While the client waits for credentials ([`Event::CredentialsNeeded`](crate::Event::CredentialsNeeded)),
+    /// nothing changes: it goes on once it has them.
+    ///
     /// # Errors
     /// - [`RequestError::WrongState`] in state 0, and in state 10 unless suspended: the application
     ///   called [`ChatClient::disconnect`], or has not connected;
@@ -85,9 +86,9 @@ impl ChatClient {
     /// is sent on the old link any more. Call it in the system's callback for such a change, in any
     /// state.
     ///
-    /// A connection ends as after a failure: failed results, [`Event::StateChanged`] to
-    /// [`State::Error`], [`Event::Error`] with [`CauseKind::NetworkChanged`], with
-    /// [`ChatConfig::restore`](crate::ChatConfig::restore) [`Event::ReconnectScheduled`]; then the
+    /// A connection ends as after a failure: failed results, [`Event::StateChanged`](crate::Event::StateChanged) to
+    /// [`State::Error`], [`Event::Error`](crate::Event::Error) with [`CauseKind::NetworkChanged`], with
+    /// [`ChatConfig::restore`](crate::ChatConfig::restore) [`Event::ReconnectScheduled`](crate::Event::ReconnectScheduled); then the
     /// change to the state of the new attempt follows in the same call. After an error the attempt
     /// begins at once. While suspended nothing happens: [`ChatClient::resume`] uses the new network.
     ///
@@ -112,11 +113,9 @@ impl ChatClient {
             _ => {
                 self.check_event_space()?;
                 self.abandon_connection();
-                if self.restore.is_some() {
-                    self.events.push(Event::ReconnectScheduled {
-                        attempt: 1,
-                        after: Duration::ZERO,
-                    });
+                if let Some(restore) = &mut self.restore {
+                    let event = restore.begin_at_once();
+                    self.report_schedule(event);
                 }
                 let way = self.login.way_back();
                 debug_assert!(way.is_some(), "what ended was connected to something");

@@ -356,6 +356,7 @@ impl Confirmations {
         for open in &mut self.open {
             open.timer.put_off(slept, earliest);
         }
+        self.histories.put_off(slept, earliest);
     }
 
     pub(crate) fn deadline(&self, now: Timestamp) -> Option<Timestamp> {

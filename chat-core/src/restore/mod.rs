@@ -36,7 +36,7 @@ use photon_proto::{Random, Timestamp};
 use schedule::{Next, Schedule};
 
 pub use kept::Kept;
-pub(crate) use kept::{KeptChannel, KeptOptions};
+pub(crate) use kept::{KeptChannel, KeptConversation, KeptOptions};
 pub use options::Restore;
 pub(crate) use outbox::QueuedMessage;
 pub(crate) use plan::{AfterLoss, Finished, Request, Subscription};
@@ -173,6 +173,16 @@ impl Restoration {
         waited
     }
 
+    /// Whether the client waits for credentials that it asked for.
+    pub(crate) fn waits_for_credentials(&self) -> bool {
+        self.waiting == Waiting::Credentials
+    }
+
+    /// Whether the application has given credentials for the attempt that comes next.
+    pub(crate) fn has_credentials(&self) -> bool {
+        self.waiting == Waiting::Continuation
+    }
+
     fn wait(&mut self, waiting: Waiting, after_ms: u64) {
         self.waiting = waiting;
         self.timer = Timer::Armed { after_ms };
@@ -191,10 +201,14 @@ impl Restoration {
         self.schedule.reset();
     }
 
-    /// Notes that an attempt begins without waiting: it is the first one.
-    pub(crate) fn begin_at_once(&mut self) {
+    /// Notes that an attempt begins without waiting: it is the first one. Returns the event that
+    /// reports it where the client itself is the reason.
+    pub(crate) fn begin_at_once(&mut self) -> Event {
         self.stop_waiting();
-        self.schedule.begin_at_once();
+        Event::ReconnectScheduled {
+            attempt: self.schedule.begin_at_once(),
+            after: Duration::ZERO,
+        }
     }
 
     /// Whether the client waits for something without a connection.
@@ -211,6 +225,14 @@ impl Restoration {
 
     pub(crate) fn deadline(&self, now: Timestamp) -> Option<Timestamp> {
         self.timer.deadline(now)
+    }
+
+    /// Puts the end of waiting for credentials off after a sleep: the application slept, too. An
+    /// attempt is due as planned.
+    pub(crate) fn put_off(&mut self, slept: Duration, earliest: Timestamp) {
+        if self.waiting == Waiting::Credentials {
+            self.timer.put_off(slept, earliest);
+        }
     }
 
     /// Stops waiting if the time has come. Returns what to do then.

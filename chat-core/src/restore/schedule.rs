@@ -87,13 +87,14 @@ impl Schedule {
 
     /// Notes that an attempt begins without waiting, because the network has changed. What failed
     /// before failed in another network, so it is the first one. Refusals and closes stay: they came
-    /// from the server.
-    pub(crate) fn begin_at_once(&mut self) {
+    /// from the server. Returns the number of the attempt.
+    pub(crate) fn begin_at_once(&mut self) -> u32 {
         self.window_ms = FIRST_WINDOW_MS;
         self.attempts = 1;
         // A connection that was abandoned had no end that `on_end` saw, and its time must not count for
         // the next one.
         self.connected_at = None;
+        self.attempts
     }
 
     /// Notes that the client is connected as far as the application wants: to the front end, or to

@@ -495,6 +495,39 @@ fn s14_another_life_ends_the_messages_of_its_channel() {
     });
 }
 
+/// The rest of a history may have arrived meanwhile, and wait to be processed.
+#[test]
+fn s14_a_sleep_does_not_end_the_wait_for_the_rest_of_a_history() {
+    each_with(restoring, |mut harness| {
+        in_lobby(&mut harness);
+        echo(&mut harness, "bob", "first", 1);
+        let token = publish(&mut harness, "lobby", "mine");
+        harness.close();
+        come_back(&mut harness);
+        echo(&mut harness, "bob", "first", 1);
+        expect_results(&mut harness, &[]);
+        harness.now = harness.now.plus_millis(25_000);
+        harness.pump();
+        expect_results(&mut harness, &[]);
+        echo(&mut harness, "alice", "mine", 2);
+        expect_results(&mut harness, &[Seen::MessageSent(token, 2)]);
+    });
+}
+
+#[test]
+fn s17_a_disconnect_while_suspended_ends_the_messages_that_wait() {
+    each_with(restoring, |mut harness| {
+        in_lobby(&mut harness);
+        let token = publish(&mut harness, "lobby", "mine");
+        harness.client.suspend().unwrap();
+        harness.pump();
+        expect_results(&mut harness, &[]);
+        harness.client.disconnect();
+        harness.pump();
+        expect_results(&mut harness, &[Seen::MessageUnconfirmed(token)]);
+    });
+}
+
 #[test]
 fn s14_giving_up_ends_messages_that_wait_for_a_history() {
     each_with(

@@ -528,6 +528,56 @@ fn c123_gives_up_after_a_minute_without_credentials() {
     });
 }
 
+/// No name server can be reached, and the client asks for credentials before the next attempt.
+fn until_credentials_are_needed(harness: &mut Harness) {
+    harness.connect(Some("eu"));
+    harness.forget();
+    harness.fail(LinkErrorKind::Refused, "nobody there");
+    let after_ms = scheduled(harness, 3002, 1);
+    harness.advance_ms(after_ms);
+    harness.expect(&[Seen::CredentialsNeeded]);
+}
+
+#[test]
+fn restore_asks_for_credentials_once_whatever_the_application_calls() {
+    each_with(asking, |mut harness| {
+        until_credentials_are_needed(&mut harness);
+        harness.advance_ms(10_000);
+        harness.client.resume().unwrap();
+        harness.client.network_changed().unwrap();
+        harness.pump();
+        harness.expect(&[]);
+        // Their time goes on.
+        exactly_after_ms(&mut harness, 50_000, &[Seen::ReconnectGaveUp]);
+    });
+}
+
+#[test]
+fn restore_asks_for_no_credentials_that_it_was_just_given() {
+    each_with(asking, |mut harness| {
+        until_credentials_are_needed(&mut harness);
+        harness
+            .client
+            .set_custom_authentication(AuthValues::new("ticket=2"));
+        harness.client.resume().unwrap();
+        harness.pump();
+        harness.expect(&[Seen::State(State::ConnectingToNameServer)]);
+    });
+}
+
+#[test]
+fn restore_a_sleep_puts_the_end_of_waiting_for_credentials_off() {
+    each_with(asking, |mut harness| {
+        until_credentials_are_needed(&mut harness);
+        harness.now = harness.now.plus_millis(300_000);
+        harness.pump();
+        harness.expect(&[]);
+        harness.authentication(AuthValues::new("ticket=2"));
+        harness.pump();
+        harness.expect(&[Seen::State(State::ConnectingToNameServer)]);
+    });
+}
+
 #[test]
 fn restore_disconnect_while_credentials_are_needed_cancels() {
     each_with(asking, |mut harness| {
