@@ -10,6 +10,7 @@ use crate::messages::Origin;
 use crate::model::Identity;
 use crate::restore::{Kept, KeptChannel, KeptOptions};
 use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
 use photon_proto::Text;
 
 impl ChatClient {
@@ -19,13 +20,21 @@ impl ChatClient {
     /// than after each event.
     #[must_use]
     pub fn keep(&self) -> Kept {
+        let (region, user_id) = (self.kept_region(), self.config.user_id.0.clone());
+        // Positions belong to the login on which they were reached, which may be another one than the
+        // application wants now.
+        let is_same_login = self.model.may_be_of(&Identity::new(&region, &user_id));
         let taken = self.positions_before_events();
         let restore = self.resubscription.as_ref();
         let wanted = |name: &str| restore.and_then(|restore| restore.wanted.channels.get(name));
-        let known = self.model.public.iter().map(|channel| {
+        // A server can list a channel without a name, and nobody can ask for one: reading refuses it.
+        let public = self.model.public.iter();
+        let named = public.filter(|channel| !channel.name().is_empty());
+        let known = named.map(|channel| {
             let name = channel.name();
             let position = taken.get(name.as_str()).copied();
-            (name.clone(), position.unwrap_or(channel.last_id()))
+            let position = position.unwrap_or(channel.last_id());
+            (name.clone(), if is_same_login { position } else { 0 })
         });
         let unknown = restore.into_iter().flat_map(|restore| {
             let channels = restore.wanted.channels.from(0);
@@ -39,19 +48,29 @@ impl ChatClient {
             wanted: wanted(&name).map(KeptOptions::of),
             name,
         });
-        let friends = restore.into_iter().flat_map(|restore| {
-            let friends = restore.wanted.friends.from(0);
-            friends.map(|(_, name, ())| name.clone())
-        });
+        let (untaken, wanted) = (
+            self.private_messages_in_events(),
+            restore.map(|it| &it.wanted),
+        );
+        let conversations = if is_same_login {
+            let untaken = |name: &str| untaken.get(name).copied().unwrap_or(0);
+            self.model.conversations(untaken)
+        } else {
+            Vec::new()
+        };
         Kept {
             app_id: self.config.app_id.clone(),
             app_version: self.config.app_version.clone(),
-            region: self.kept_region(),
-            user_id: self.config.user_id.0.clone(),
+            region,
+            user_id,
             keys: self.model.questions.keys().to_bytes(),
             channels: channels.collect(),
-            friends: friends.collect(),
-            status: restore.and_then(|restore| restore.wanted.status.clone()),
+            leaving: wanted.map_or_else(Vec::new, |wanted| wanted.leaving.names()),
+            friends: wanted.map_or_else(Vec::new, |wanted| wanted.friends.names()),
+            former_friends: wanted.map_or_else(Vec::new, |wanted| wanted.former_friends.names()),
+            status: wanted.and_then(|wanted| wanted.status.clone()),
+            status_is_unsent: wanted.is_some_and(|wanted| wanted.status_is_unsent),
+            conversations,
         }
     }
 
@@ -77,6 +96,19 @@ impl ChatClient {
         positions
     }
 
+    /// How many private messages with an id the application has not taken, by conversation.
+    fn private_messages_in_events(&self) -> BTreeMap<&str, usize> {
+        let mut counts = BTreeMap::new();
+        for event in self.events.iter_from(0) {
+            if let Event::PrivateMessage { channel, message } = event
+                && message.id().is_some()
+            {
+                *counts.entry(channel.as_str()).or_insert(0) += 1;
+            }
+        }
+        counts
+    }
+
     fn kept_region(&self) -> Text {
         match (self.login.region(), &self.config.resume) {
             (Some(region), _) => normal_region(region),
@@ -100,6 +132,10 @@ impl ChatClient {
                     .resume_channel(&channel.name, channel.position, channel.recent);
             }
         }
+        for conversation in &kept.conversations {
+            let (name, seen) = (&conversation.name, &conversation.seen);
+            self.model.resume_conversation(name, seen);
+        }
         let Some(restore) = &mut self.resubscription else {
             return;
         };
@@ -110,10 +146,17 @@ impl ChatClient {
                     .resume_channel(&channel.name, &wanted.options(), wanted.is_new);
             }
         }
+        for channel in &kept.leaving {
+            restore.wanted.leave(channel, 0);
+        }
         for friend in &kept.friends {
             restore.wanted.add_friend(friend);
         }
+        for friend in &kept.former_friends {
+            restore.wanted.remove_friend(friend);
+        }
         restore.wanted.status = kept.status.clone();
+        restore.wanted.status_is_unsent = kept.status_is_unsent;
     }
 
     /// # Errors

@@ -267,13 +267,18 @@ impl Model {
         if let Some(seen) = seen {
             seen.limit(Repeats::LENGTH.saturating_sub(cache.len()));
         }
+        self.forget_surplus_repeats();
+        true
+    }
+
+    /// Forgets the oldest private messages while there are too many.
+    pub(super) fn forget_surplus_repeats(&mut self) {
         while let Some(key) = self.repeats.take_surplus() {
             let channel = self.private.by_key_mut(key);
             if let Some(seen) = channel.and_then(|channel| channel.seen.as_mut()) {
                 seen.drop_oldest();
             }
         }
-        true
     }
 }
 

@@ -9,7 +9,8 @@ mod presence;
 use crate::budget::MemoryBudget;
 use crate::config::ChatConfig;
 use crate::operation::pending::RequestedHistory;
-use crate::restore::continuity::{Questions, Recent, Repeats};
+use crate::restore::KeptConversation;
+use crate::restore::continuity::{Fingerprint, Questions, Recent, Repeats};
 use alloc::vec::Vec;
 use cache::Caches;
 use keys::ChannelKey;
@@ -150,6 +151,57 @@ impl Model {
         if let Some(channel) = self.public.by_key_mut(key) {
             channel.continuity.resume(position, recent);
         }
+    }
+
+    /// Whether the positions may be of this login: of no other one for certain.
+    pub(crate) fn may_be_of(&self, identity: &Identity) -> bool {
+        let known = self.identity.as_ref();
+        known.is_none_or(|known| known == identity)
+    }
+
+    /// The last messages of all private conversations, without the newest ones of each: as many as
+    /// `untaken` has for its name.
+    pub(crate) fn conversations(&self, untaken: impl Fn(&str) -> usize) -> Vec<KeptConversation> {
+        let keys = self.questions.keys();
+        let mut conversations = Vec::new();
+        // A server can name a user without an id, and reading refuses one.
+        let named = self
+            .private
+            .iter()
+            .filter(|channel| !channel.name().is_empty());
+        for channel in named {
+            let cached = channel.cache.messages();
+            let cached =
+                cached.filter_map(|message| Some((message.id?, Fingerprint::of(keys, &message))));
+            let seen = channel.seen.iter().flat_map(|seen| seen.messages());
+            let mut seen: Vec<_> = seen.chain(cached).collect();
+            seen.truncate(seen.len().saturating_sub(untaken(channel.name())));
+            seen.drain(..seen.len().saturating_sub(Repeats::LENGTH));
+            if !seen.is_empty() {
+                let name = channel.name().clone();
+                conversations.push(KeptConversation { name, seen });
+            }
+        }
+        conversations
+    }
+
+    /// Remembers a private conversation of an earlier run, if there is space for it.
+    pub(crate) fn resume_conversation(&mut self, name: &Text, seen: &[(i32, Fingerprint)]) {
+        if self.private.get(name).is_some() || !self.private.has_space_for(name) {
+            return;
+        }
+        let key = self.private.insert(name.clone(), false);
+        let Some(channel) = self.private.by_key_mut(key) else {
+            debug_assert!(false, "the channel was just added");
+            return;
+        };
+        if let Some((id, _)) = seen.last() {
+            channel.continuity.note_last_id(*id);
+        }
+        for message in seen {
+            self.repeats.resume(key, &mut channel.seen, *message);
+        }
+        self.forget_surplus_repeats();
     }
 
     /// The last messages of a channel up to this position, as far as they are known.

@@ -1,6 +1,6 @@
 //! [`Kept`]: what a program stores, so that the next run goes on where this one ended.
 
-use super::continuity::Recent;
+use super::continuity::{Fingerprint, Recent};
 use super::wanted::{WantedChannel, WantedStatus};
 use crate::options::SubscribeOptions;
 use alloc::vec::Vec;
@@ -9,8 +9,9 @@ use photon_proto::Text;
 
 /// The memory of a client beyond the end of its program: the channels with their positions, and
 /// with [`ChatConfig::restore`](crate::ChatConfig::restore) also the wanted channels with their
-/// options, the friends and the status. It holds no token, no credentials and no
-/// messages, only keyed hashes of the last four messages of each channel.
+/// options, the friends and the status, and which channels and friends the application has left
+/// without a confirmation. It holds no token, no credentials and no messages, only keyed hashes: of
+/// the last four messages of each channel, and of the last 100 of each private conversation.
 ///
 /// [`ChatClient::keep`](crate::ChatClient::keep) makes it, and
 /// [`ChatConfig::resume`](crate::ChatConfig::resume) gives it to the client of the next run. With the
@@ -43,8 +44,24 @@ pub struct Kept {
     /// The keys of the fingerprints, without which they mean nothing.
     pub(crate) keys: [u8; 16],
     pub(crate) channels: Vec<KeptChannel>,
+    /// Channels whose unsubscribe no event 6 has confirmed.
+    pub(crate) leaving: Vec<Text>,
     pub(crate) friends: Vec<Text>,
+    /// Friends that were removed since the last login.
+    pub(crate) former_friends: Vec<Text>,
     pub(crate) status: Option<WantedStatus>,
+    /// Whether the status was set without a connection.
+    pub(crate) status_is_unsent: bool,
+    pub(crate) conversations: Vec<KeptConversation>,
+}
+
+/// The messages of one private conversation, which a server may send again after the next login.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct KeptConversation {
+    /// The other user.
+    pub(crate) name: Text,
+    /// Ids and fingerprints, oldest first.
+    pub(crate) seen: Vec<(i32, Fingerprint)>,
 }
 
 /// One channel of a [`Kept`].
@@ -63,6 +80,8 @@ pub(crate) struct KeptChannel {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct KeptOptions {
     pub(crate) history: i32,
+    /// The last id that the application passed, 0 if it passed none.
+    pub(crate) last_id: i32,
     pub(crate) max_subscribers: i32,
     pub(crate) publish_subscribers: bool,
     pub(crate) or_plain: bool,
@@ -75,6 +94,7 @@ impl KeptOptions {
         let creation = channel.creation_options(0);
         Self {
             history: channel.history(),
+            last_id: channel.last_id(),
             max_subscribers: creation.max_subscribers,
             publish_subscribers: creation.publish_subscribers,
             or_plain: channel.or_plain,
@@ -87,6 +107,11 @@ impl KeptOptions {
             .history(self.history)
             .publish_subscribers(self.publish_subscribers)
             .max_subscribers(self.max_subscribers);
+        let options = if self.last_id == 0 {
+            options
+        } else {
+            options.last_ids([self.last_id])
+        };
         if self.or_plain {
             options.or_plain()
         } else {

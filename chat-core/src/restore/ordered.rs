@@ -105,6 +105,11 @@ impl<V> OrderedNames<V> {
     }
 
     /// The name that was inserted first.
+    /// All names, in their order.
+    pub(crate) fn names(&self) -> Vec<Text> {
+        self.from(0).map(|(_, name, _)| name.clone()).collect()
+    }
+
     pub(crate) fn first(&self) -> Option<&Text> {
         self.from(0).next().map(|(_, name, _)| name)
     }

@@ -1,7 +1,9 @@
 //! The stored form of [`Kept`].
 
-use crate::restore::continuity::{Fingerprint, Recent};
-use crate::restore::{Kept, KeptChannel, KeptOptions, WantedMessage, WantedStatus};
+use crate::restore::continuity::{Fingerprint, Recent, Repeats};
+use crate::restore::{
+    Kept, KeptChannel, KeptConversation, KeptOptions, WantedMessage, WantedStatus,
+};
 use crate::status::UserStatus;
 use ::serde::de::{Deserialize, Deserializer, Error as _};
 use ::serde::ser::{Serialize, Serializer};
@@ -35,6 +37,11 @@ fn to_value(kept: &Kept) -> Value {
     };
     let texts = |all: Vec<Text>| Value::Array(Array::String(all));
     let wanted = |one: &KeptChannel| one.wanted.map_or(0, |wanted| flags(&wanted));
+    let seen = || {
+        kept.conversations
+            .iter()
+            .flat_map(|one| one.seen.iter().copied())
+    };
     let pairs: Vec<(Value, Value)> = [
         ("version", Value::Int(VERSION)),
         ("app_id", kept.app_id.clone().into()),
@@ -63,8 +70,41 @@ fn to_value(kept: &Kept) -> Value {
             "max_subscribers",
             each(|one| one.wanted.map_or(0, |wanted| wanted.max_subscribers)),
         ),
+        (
+            "last_ids",
+            each(|one| one.wanted.map_or(0, |wanted| wanted.last_id)),
+        ),
+        ("leaving", texts(kept.leaving.clone())),
         ("friends", texts(kept.friends.clone())),
+        ("former_friends", texts(kept.former_friends.clone())),
         ("status", kept.status.as_ref().map_or(Value::Null, status)),
+        ("status_is_unsent", kept.status_is_unsent.into()),
+        (
+            "conversations",
+            texts(
+                kept.conversations
+                    .iter()
+                    .map(|one| one.name.clone())
+                    .collect(),
+            ),
+        ),
+        (
+            "seen",
+            Value::from(
+                kept.conversations
+                    .iter()
+                    .map(|one| one.seen.len() as i32)
+                    .collect::<Vec<_>>(),
+            ),
+        ),
+        (
+            "seen_ids",
+            Value::from(seen().map(|(id, _)| id).collect::<Vec<i32>>()),
+        ),
+        (
+            "seen_prints",
+            Value::Bytes(seen().flat_map(|(_, print)| print_bytes(print)).collect()),
+        ),
     ]
     .map(|(key, value)| (Value::from(key), value))
     .into();
@@ -94,7 +134,8 @@ fn from_value(value: &Value) -> Result<Kept, &'static str> {
     let names = texts("channels")?;
     let (positions, wanted) = (numbers("positions")?, numbers("wanted")?);
     let (histories, most) = (numbers("histories")?, numbers("max_subscribers")?);
-    if [positions, wanted, histories, most]
+    let last_ids = numbers("last_ids")?;
+    if [positions, wanted, histories, last_ids, most]
         .iter()
         .any(|all| all.len() != names.len())
     {
@@ -112,22 +153,38 @@ fn from_value(value: &Value) -> Result<Kept, &'static str> {
     if prints.len() != names.len() {
         return Err("the lists of the kept state differ in length");
     }
-    let options = wanted.iter().zip(histories.iter().zip(most));
+    let histories = histories.iter().zip(last_ids);
+    let options = wanted.iter().zip(histories.zip(most));
     let mut channels = Vec::new();
     let rest = prints.iter().zip(options);
-    for ((name, position), (prints, (flags, (history, most)))) in names.zip(positions).zip(rest) {
+    for ((name, position), (prints, (flags, ((history, last_id), most)))) in
+        names.zip(positions).zip(rest)
+    {
+        let options = KeptOptions {
+            history: *history,
+            last_id: *last_id,
+            max_subscribers: *most,
+            ..options_of(*flags)
+        };
         let recent = read_prints(prints, *position);
-        channels.push(channel(name, *position, recent, *flags, *history, *most)?);
+        channels.push(channel(name, *position, recent, *flags, options)?);
     }
-    let mut sorted: Vec<&str> = channels.iter().map(|one| &*one.name).collect();
-    sorted.sort_unstable();
-    if sorted.windows(2).any(|two| two.first() == two.last()) {
-        return Err("the kept state has a channel twice");
-    }
-    let friends: Vec<Text> = texts("friends")?.collect();
-    if friends.iter().any(|friend| friend.is_empty()) {
-        return Err("the kept state has a friend without a name");
-    }
+    let [leaving, friends, former_friends] = ["leaving", "friends", "former_friends"];
+    let (leaving, friends) = (texts(leaving)?.collect(), texts(friends)?.collect());
+    let former_friends = texts(former_friends)?.collect();
+    // Channels are wanted or left, and friends are friends or former ones.
+    check_names(channels.iter().map(|one| &one.name))?;
+    let wanted = channels.iter().filter(|one| one.wanted.is_some());
+    check_names(wanted.map(|one| &one.name).chain(&leaving))?;
+    check_names([&friends, &former_friends].into_iter().flatten())?;
+    let prints = bytes("seen_prints")?;
+    let conversations = conversations(
+        texts("conversations")?,
+        numbers("seen")?,
+        numbers("seen_ids")?,
+        prints,
+    )?;
+    check_names(conversations.iter().map(|one| &one.name))?;
     Ok(Kept {
         app_id: text("app_id")?,
         app_version: text("app_version")?,
@@ -135,34 +192,93 @@ fn from_value(value: &Value) -> Result<Kept, &'static str> {
         user_id: text("user_id")?,
         keys,
         channels,
+        leaving,
         friends,
+        former_friends,
         status: map.get("status").map_or(Ok(None), read_status)?,
+        status_is_unsent: match map.get("status_is_unsent") {
+            Some(Value::Bool(is_unsent)) => *is_unsent,
+            _ => return Err("the status of the kept state is damaged"),
+        },
+        conversations,
     })
+}
+
+/// Refuses names that the application could not have passed, and those that are there twice.
+fn check_names<'n>(names: impl Iterator<Item = &'n Text>) -> Result<(), &'static str> {
+    let mut sorted: Vec<&str> = names.map(|name| &**name).collect();
+    sorted.sort_unstable();
+    if sorted.first().is_some_and(|first| first.is_empty()) {
+        return Err("the kept state has an empty name");
+    }
+    if sorted.windows(2).any(|two| two.first() == two.last()) {
+        return Err("the kept state has a name twice");
+    }
+    Ok(())
+}
+
+/// Reads the private conversations: how many messages each has, and of all their ids and prints.
+fn conversations(
+    names: impl ExactSizeIterator<Item = Text>,
+    counts: &[i32],
+    ids: &[i32],
+    prints: &[u8],
+) -> Result<Vec<KeptConversation>, &'static str> {
+    let damaged = "the conversations of the kept state are damaged";
+    let (prints, []) = prints.as_chunks::<8>() else {
+        return Err(damaged);
+    };
+    if names.len() != counts.len() || ids.len() != prints.len() {
+        return Err(damaged);
+    }
+    let mut all = ids
+        .iter()
+        .copied()
+        .zip(prints.iter().map(|print| read_print(*print)));
+    let mut conversations = Vec::new();
+    for (name, count) in names.zip(counts) {
+        let count = usize::try_from(*count).map_err(|_| damaged)?;
+        if !(1..=Repeats::LENGTH).contains(&count) {
+            return Err(damaged);
+        }
+        let seen: Vec<_> = all.by_ref().take(count).collect();
+        if seen.len() != count {
+            return Err(damaged);
+        }
+        conversations.push(KeptConversation { name, seen });
+    }
+    if all.next().is_some() {
+        return Err(damaged);
+    }
+    Ok(conversations)
+}
+
+fn print_bytes(print: Fingerprint) -> [u8; 8] {
+    (u64::from(print.sender) << 32 | u64::from(print.text)).to_be_bytes()
+}
+
+fn read_print(bytes: [u8; 8]) -> Fingerprint {
+    let both = u64::from_be_bytes(bytes);
+    Fingerprint {
+        sender: (both >> 32) as u32,
+        text: both as u32,
+    }
 }
 
 /// The fingerprints of the messages from the position downwards: of each its sender and its text.
 fn prints(channel: &KeptChannel) -> impl Iterator<Item = u8> + use<> {
     let (recent, position) = (channel.recent, channel.position);
-    (0..Recent::LENGTH).flat_map(move |before| {
-        let print = recent.get(position.saturating_sub(before));
-        (u64::from(print.sender) << 32 | u64::from(print.text)).to_be_bytes()
-    })
+    (0..Recent::LENGTH)
+        .flat_map(move |before| print_bytes(recent.get(position.saturating_sub(before))))
 }
 
 fn read_prints(bytes: &[u8; PRINTS_BYTES], position: i32) -> Recent {
     let mut recent = Recent::default();
     let (prints, _) = bytes.as_chunks::<8>();
     for (before, print) in (0..).zip(prints).collect::<Vec<_>>().into_iter().rev() {
-        let both = u64::from_be_bytes(*print);
         let id = position.saturating_sub(before);
         if id > 0 {
-            recent.note(
-                id,
-                Fingerprint {
-                    sender: (both >> 32) as u32,
-                    text: both as u32,
-                },
-            );
+            recent.note(id, read_print(*print));
         }
     }
     recent
@@ -173,35 +289,36 @@ fn flags(wanted: &KeptOptions) -> i32 {
     1 | bit(wanted.publish_subscribers, 1) | bit(wanted.or_plain, 2) | bit(wanted.is_new, 3)
 }
 
+/// The options that are flags.
+fn options_of(flags: i32) -> KeptOptions {
+    let flag = |bit: i32| flags & (1 << bit) != 0;
+    KeptOptions {
+        history: 0,
+        last_id: 0,
+        max_subscribers: 0,
+        publish_subscribers: flag(1),
+        or_plain: flag(2),
+        is_new: flag(3),
+    }
+}
+
 fn channel(
     name: Text,
     position: i32,
     recent: Recent,
     flags: i32,
-    history: i32,
-    max_subscribers: i32,
+    options: KeptOptions,
 ) -> Result<KeptChannel, &'static str> {
-    let flag = |bit: i32| flags & (1 << bit) != 0;
     // `SubscribeOptions` that the client itself would refuse are not stored, so they are damage.
-    let options_fit = (-1..=100).contains(&history) && max_subscribers >= 0;
-    if name.is_empty()
-        || !(0..i32::MAX).contains(&position)
-        || !(0..16).contains(&flags)
-        || !options_fit
-    {
+    let options_fit = (-1..=100).contains(&options.history) && options.max_subscribers >= 0;
+    if !(0..i32::MAX).contains(&position) || !(0..16).contains(&flags) || !options_fit {
         return Err("a channel of the kept state is damaged");
     }
     Ok(KeptChannel {
         name,
         position,
         recent,
-        wanted: flag(0).then_some(KeptOptions {
-            history,
-            max_subscribers,
-            publish_subscribers: flag(1),
-            or_plain: flag(2),
-            is_new: flag(3),
-        }),
+        wanted: (flags & 1 != 0).then_some(options),
     })
 }
 

@@ -8,7 +8,9 @@ use crate::messages::{
     Content, Messages, MessagesBuilder, OwnedContent, OwnedMessage, PrivateMessage,
 };
 use crate::restore::continuity::{Fingerprint, Recent};
-use crate::restore::{Kept, KeptChannel, KeptOptions, WantedMessage, WantedStatus};
+use crate::restore::{
+    Kept, KeptChannel, KeptConversation, KeptOptions, WantedMessage, WantedStatus,
+};
 use crate::state::{
     CauseKind, DisconnectCause, DisconnectReason, KeyExchangeFailure, PeerErrorCode, Server, State,
     Step,
@@ -450,6 +452,7 @@ fn kept() -> Kept {
     };
     let options = KeptOptions {
         history: -1,
+        last_id: 3,
         max_subscribers: 5,
         publish_subscribers: true,
         or_plain: true,
@@ -465,7 +468,20 @@ fn kept() -> Kept {
             channel("lobby", 7, recent, Some(options)),
             channel("team", 0, Recent::default(), None),
         ],
+        leaving: vec!["lounge".into()],
         friends: vec!["bob".into()],
+        former_friends: vec!["carol".into()],
+        status_is_unsent: true,
+        conversations: vec![
+            KeptConversation {
+                name: "bob".into(),
+                seen: vec![(1, Fingerprint::ANY), (-7, recent.get(6))],
+            },
+            KeptConversation {
+                name: "carol".into(),
+                seen: vec![(9, recent.get(7))],
+            },
+        ],
         status: Some(WantedStatus::new(
             UserStatus::AWAY,
             WantedMessage::Set(Box::new(Value::Int(1))),

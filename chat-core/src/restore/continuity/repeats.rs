@@ -28,6 +28,11 @@ impl Seen {
         prints.any(|print| print.is_same(Fingerprint::of(keys, message)))
     }
 
+    /// The messages, oldest first.
+    pub(crate) fn messages(&self) -> impl Iterator<Item = (i32, Fingerprint)> {
+        self.0.iter().copied()
+    }
+
     /// Keeps only so many messages.
     pub(crate) fn limit(&mut self, messages: usize) {
         let surplus = self.0.len().saturating_sub(messages);
@@ -88,11 +93,19 @@ impl Repeats {
         seen: &mut Option<Box<Seen>>,
         message: &Message<'_>,
     ) {
-        let Some(id) = message.id else {
-            return;
-        };
-        let seen = &mut seen.get_or_insert_default().0;
-        seen.push_back((id, Fingerprint::of(keys, message)));
+        if let Some(id) = message.id {
+            self.resume(key, seen, (id, Fingerprint::of(keys, message)));
+        }
+    }
+
+    /// Notes a message of which only this is known.
+    pub(crate) fn resume(
+        &mut self,
+        key: ChannelKey,
+        seen: &mut Option<Box<Seen>>,
+        message: (i32, Fingerprint),
+    ) {
+        seen.get_or_insert_default().0.push_back(message);
         self.by_age.push_back(key);
         self.budget.charge(ENTRY_BYTES);
     }
