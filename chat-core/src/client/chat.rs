@@ -11,7 +11,7 @@ use crate::confirm::Receiver;
 use crate::error::RequestError;
 use crate::event::{MessageToken, RequestId};
 use crate::operation::names::check_names;
-use crate::operation::pending::{RequestKind, RequestedHistory};
+use crate::operation::pending::{ChannelRequests, PendingRequests, RequestKind, RequestedHistory};
 use crate::operation::{
     friends, private, properties, publish, raw, status, subscribe, unsubscribe,
 };
@@ -75,7 +75,9 @@ impl ChatClient {
             options.set_last_ids(ids.collect());
         }
         // Without a position, a hole after a loss could not be noticed. Spec: chat.md 4.1.
-        let has_anchor = self.resubscription.is_some() && options.set_anchor();
+        if self.resubscription.is_some() {
+            options.set_anchor();
+        }
         let space = self.pending.subscribe.check_space();
         self.send_chat(operation::SUBSCRIBE, false, |buffer, config| {
             subscribe::write(buffer, config, channels.clone(), &options)?;
@@ -91,16 +93,9 @@ impl ChatClient {
                 ),
             );
         }
-        let (id, timer) = (self.pending.next_id(), self.request_timer());
-        let history = if has_anchor {
-            Some(RequestedHistory::ANCHOR)
-        } else {
-            options.history()
-        };
-        self.pending
-            .subscribe
-            .push(id, RequestKind::Application, channels.clone(), timer);
-        if let Some(messages) = history {
+        let kind = RequestKind::Application;
+        let id = self.expect_outcomes(|pending| &mut pending.subscribe, kind, channels.clone());
+        if let Some(messages) = options.requested_history() {
             self.note_history(id, messages, channels.clone(), passed_ids);
         }
         if let Some(restore) = &mut self.resubscription {
@@ -159,10 +154,8 @@ impl ChatClient {
             // Reported last, as in `subscribe`.
             space
         })?;
-        let (id, timer) = (self.pending.next_id(), self.request_timer());
-        self.pending
-            .unsubscribe
-            .push(id, RequestKind::Application, channels.clone(), timer);
+        let kind = RequestKind::Application;
+        let id = self.expect_outcomes(|pending| &mut pending.unsubscribe, kind, channels.clone());
         if let Some(restore) = &mut self.resubscription {
             let subscribe = &self.pending.subscribe;
             let is_asked = |name: &str| subscribe.is_waiting_for(name);
@@ -543,7 +536,19 @@ impl ChatClient {
         Ok(())
     }
 
-    /// Arms the timer of a subscribe or unsubscribe request.
+    /// Notes a request for channels that was sent.
+    pub(super) fn expect_outcomes(
+        &mut self,
+        operation: impl FnOnce(&mut PendingRequests) -> &mut ChannelRequests,
+        kind: RequestKind,
+        names: impl IntoIterator<Item: AsRef<str>>,
+    ) -> RequestId {
+        let (id, timer) = (self.pending.next_id(), self.request_timer());
+        operation(&mut self.pending).push(id, kind, names, timer);
+        id
+    }
+
+    /// Arms the timer of a request.
     pub(super) fn request_timer(&mut self) -> Timer {
         self.armed = true;
         match self.config.request_timeout_ms {

@@ -31,10 +31,8 @@ impl ChatClient {
             // A full buffer is no reason to wait longer: the question ends as if there were no
             // answer, and what waits for it is delivered with a gap.
             if sent.is_ok() {
-                let (id, timer) = (self.pending.next_id(), self.request_timer());
-                self.pending
-                    .subscribe
-                    .push(id, RequestKind::Question, [&*channel], timer);
+                let kind = RequestKind::Question;
+                let _id = self.expect_outcomes(|pending| &mut pending.subscribe, kind, [&*channel]);
                 self.stats.questions += 1;
             }
         }

@@ -10,7 +10,7 @@ use crate::event::{ChannelOutcome, Event, MessageToken, RequestId};
 use crate::link::LinkErrorKind;
 use crate::model::Channel;
 use crate::operation::names::check_names;
-use crate::operation::pending::{RequestKind, RequestedHistory};
+use crate::operation::pending::RequestKind;
 use crate::operation::{friends, status, subscribe, unsubscribe};
 use crate::options::{StatusMessage, SubscribeOptions};
 use crate::restore::{
@@ -22,7 +22,7 @@ use crate::status::UserStatus;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use photon_proto::message::{Header, Message, MessageKind};
-use photon_proto::{Encode, Text, Timestamp, Value};
+use photon_proto::{Encode, Limits, Text, Timestamp, Value};
 
 /// The requests and queued messages that one call of `service` sends. The next call continues.
 const MAX_SENT_PER_SERVICE: usize = 64;
@@ -88,6 +88,7 @@ impl ChatClient {
         channels: impl Iterator<Item: AsRef<str>> + Clone,
     ) -> Result<RequestId, RequestError> {
         self.touch();
+        check_names(channels.clone(), "list of channels", "channel name")?;
         self.check_encodes(|buffer, config| {
             Ok(unsubscribe::write(buffer, config, channels.clone())?)
         })?;
@@ -184,10 +185,17 @@ impl ChatClient {
         let message = StatusMessage::SetValue(value);
         status::write(&mut encoded, &self.config, UserStatus::ONLINE, message).ok()?;
         let body = encoded.get(Header::LENGTH..)?;
+        // The limits are for what servers send. This is what the application may send, and it was
+        // checked as that.
+        let limits = Limits {
+            max_received_bytes: usize::MAX,
+            max_memory_bytes: usize::MAX,
+            ..self.config.peer.limits
+        };
         let decoded = Message::decode_tolerant(
             MessageKind::Request,
             self.config.binary_protocol(),
-            &self.config.peer.limits,
+            &limits,
             body,
         );
         let Ok(Message::Request { mut params, .. }) = decoded else {
@@ -195,7 +203,7 @@ impl ChatClient {
             return None;
         };
         let [value] = params.pick([parameter::MESSAGE]).ok()?;
-        value?.to_value(&self.config.peer.limits).ok()
+        value?.to_value(&limits).ok()
     }
 
     // A connection.
@@ -332,29 +340,23 @@ impl ChatClient {
                 self.send_chat(operation::UNSUBSCRIBE, false, |buffer, config| {
                     Ok(unsubscribe::write(buffer, config, names.iter())?)
                 })?;
-                let (id, timer) = (self.pending.next_id(), self.request_timer());
-                self.pending
-                    .unsubscribe
-                    .push(id, RequestKind::Restore, names, timer);
+                let kind = RequestKind::Restore;
+                let _id = self.expect_outcomes(|pending| &mut pending.unsubscribe, kind, names);
             }
             Request::Subscribe(subscription) => {
                 let names = &subscription.names;
                 let options = self.restoring_options(subscription, restore);
                 let mut options = subscribe::check(&options, names.len())?;
-                let has_anchor = subscription.is_new && options.set_anchor();
-                let history = if has_anchor {
-                    Some(RequestedHistory::ANCHOR)
-                } else {
-                    options.history()
-                };
+                if subscription.is_new {
+                    options.set_anchor();
+                }
                 let last_ids = options.last_ids().unwrap_or_default().to_vec();
                 self.send_chat(operation::SUBSCRIBE, false, |buffer, config| {
                     Ok(subscribe::write(buffer, config, names.iter(), &options)?)
                 })?;
-                let (id, timer) = (self.pending.next_id(), self.request_timer());
-                self.pending
-                    .subscribe
-                    .push(id, RequestKind::Restore, names, timer);
+                let history = options.requested_history();
+                let kind = RequestKind::Restore;
+                let id = self.expect_outcomes(|pending| &mut pending.subscribe, kind, names);
                 if !subscription.is_new {
                     self.model.on_restore_asked(now, names);
                 } else if let Some(messages) = history {

@@ -1,6 +1,7 @@
 //! Subscribe (0). Spec: chat.md 3.1.
 
 use super::names::NameList;
+use super::pending::RequestedHistory;
 use crate::codes::{operation, parameter, property};
 use crate::config::ChatConfig;
 use crate::error::RequestError;
@@ -17,6 +18,8 @@ pub(crate) const MAX_HISTORY: i32 = 100;
 pub(crate) struct CheckedOptions<'o> {
     /// History length (p14).
     history: Option<i32>,
+    /// Whether the client asks for the newest message although the application wants none.
+    has_anchor: bool,
     /// Last ids (p9).
     last_ids: Option<Cow<'o, [i32]>>,
     /// Properties that the channel is created with (p22).
@@ -30,24 +33,28 @@ impl<'o> CheckedOptions<'o> {
     pub(crate) fn for_missing(last_ids: &'o [i32]) -> Self {
         Self {
             history: Some(-1),
+            has_anchor: false,
             last_ids: Some(Cow::Borrowed(last_ids)),
             creation: [None, None],
             history_was_clamped: false,
         }
     }
 
-    /// The history length, if the request asks for history.
-    pub(crate) const fn history(&self) -> Option<i32> {
-        self.history
+    /// The history that the request counts as, if it asks for any.
+    pub(crate) fn requested_history(&self) -> Option<i32> {
+        if self.has_anchor {
+            Some(RequestedHistory::ANCHOR)
+        } else {
+            self.history
+        }
     }
 
-    /// Asks for the newest message if the options ask for no history. Returns whether they do.
-    pub(crate) fn set_anchor(&mut self) -> bool {
-        let is_needed = self.history.is_none();
-        if is_needed {
-            self.history = Some(1);
+    /// Asks for the newest message if the options ask for no history: the application does not get
+    /// it, but without a position the client could not notice a hole. Spec: chat.md 4.1.
+    pub(crate) fn set_anchor(&mut self) {
+        if self.history.is_none() {
+            (self.history, self.has_anchor) = (Some(1), true);
         }
-        is_needed
     }
 
     pub(crate) fn last_ids(&self) -> Option<&[i32]> {
@@ -86,6 +93,7 @@ pub(crate) fn check(
     };
     Ok(CheckedOptions {
         history,
+        has_anchor: false,
         last_ids: last_ids.map(Cow::Borrowed),
         creation: creation_properties(options, channels)?,
         history_was_clamped,

@@ -4,8 +4,8 @@ use crate::harness::{
     Harness, Seen, bools, each_with, objects, outcomes, over_streams_with, strings,
 };
 use chat_core::{
-    ChatConfig, Outcome, PrivateOptions, PublishOptions, RequestError, RequestId, Restore, State,
-    StatusMessage, SubscribeOptions, UserStatus,
+    ChatConfig, Limits, Outcome, PrivateOptions, PublishOptions, RequestError, RequestId, Restore,
+    State, StatusMessage, SubscribeOptions, UserStatus,
 };
 use photon_proto::{Array, Dictionary, Protocol, Type, Value};
 
@@ -829,5 +829,48 @@ fn restore_a_live_message_before_the_anchor_is_delivered() {
         confirm(&mut harness, &["e"]);
         history(&mut harness, "e", &["live"], 5);
         assert_eq!(received(&mut harness), ["live"]);
+    });
+}
+
+#[test]
+fn s10_requests_without_names_are_refused_without_a_connection_too() {
+    each_with(restoring, |mut harness| {
+        let none: [&str; 0] = [];
+        let options = SubscribeOptions::new();
+        let lists = RequestError::Empty("list of channels");
+        let names = RequestError::Empty("channel name");
+        assert_eq!(harness.client.subscribe(none, &options), Err(lists.clone()));
+        assert_eq!(harness.client.unsubscribe(none), Err(lists));
+        assert_eq!(
+            harness.client.subscribe(["a", ""], &options),
+            Err(names.clone())
+        );
+        assert_eq!(harness.client.unsubscribe(["a", ""]), Err(names));
+        harness.client.disconnect();
+        assert_eq!(harness.client.check_at_rest(), Ok(()));
+    });
+}
+
+#[test]
+fn a_status_longer_than_what_a_server_may_send_comes_back() {
+    let limited = |config: ChatConfig| {
+        restoring(config).limits(Limits {
+            max_received_bytes: 4_096,
+            ..Limits::DEFAULT
+        })
+    };
+    each_with(limited, |mut harness| {
+        let long = "x".repeat(5_000);
+        let message = StatusMessage::Set(&long);
+        harness
+            .client
+            .set_user_status(UserStatus::ONLINE, message)
+            .unwrap();
+        harness.connect(Some("eu"));
+        harness.complete_login();
+        harness.pump();
+        let request = harness.server().requests.pop_back().unwrap();
+        assert_eq!(request.code, 5);
+        assert!(request.raw.len() > 5_000, "{} bytes", request.raw.len());
     });
 }
