@@ -1,9 +1,11 @@
 //! [`Expectations`]: the events that the contract allows after those that have come.
 
+use super::coming_back::ComingBack;
 use super::samples::Name;
 use super::setup::Setup;
 use chat_core::{
-    CauseKind, ChannelOutcome, DisconnectCause, Event, Messages, Outcome, RequestId, Server, State,
+    CauseKind, ChannelOutcome, DisconnectCause, Event, MessageToken, Messages, Outcome, RequestId,
+    Server, State,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,6 +25,14 @@ pub(super) struct Expectations {
     channels: BTreeSet<String>,
     /// The position of each channel in its present life, as the events show it.
     positions: BTreeMap<String, i32>,
+    /// Whether the next login may be one of another user or region, which has other positions.
+    is_other_login: bool,
+    /// What the client does by itself after an end.
+    pub(super) coming_back: ComingBack,
+    /// The latest message that was accepted.
+    latest_token: Option<MessageToken>,
+    /// The messages without a result, if results are reported.
+    unconfirmed: Option<BTreeSet<MessageToken>>,
     /// Whether the driver has ever passed more input than the client wanted.
     pub(super) overran: bool,
     /// The number of name server addresses.
@@ -40,6 +50,10 @@ impl Expectations {
             region_results: 0,
             channels: BTreeSet::new(),
             positions: BTreeMap::new(),
+            is_other_login: true,
+            coming_back: ComingBack::new(setup),
+            latest_token: None,
+            unconfirmed: setup.confirms().then(BTreeSet::new),
             overran: false,
             addresses: setup.addresses().len(),
         }
@@ -60,9 +74,42 @@ impl Expectations {
             .insert(id, names.iter().map(|name| name.as_str()).collect());
     }
 
+    /// A message was accepted.
+    pub(super) fn sent(&mut self, token: MessageToken) {
+        assert!(
+            self.latest_token.is_none_or(|latest| latest < token),
+            "tokens count up"
+        );
+        self.latest_token = Some(token);
+        if let Some(unconfirmed) = &mut self.unconfirmed {
+            unconfirmed.insert(token);
+        }
+    }
+
+    fn confirmed(&mut self, token: MessageToken) {
+        let was_open = self.unconfirmed.as_mut().map(|open| open.remove(&token));
+        assert_eq!(was_open, Some(true), "a result of no message: {token:?}");
+    }
+
+    /// The user or the region of the next login may be another one.
+    pub(super) fn changed_login(&mut self) {
+        self.is_other_login = true;
+    }
+
     pub(super) fn forget_channels(&mut self) {
         self.channels.clear();
         self.positions.clear();
+        self.coming_back.forget_channels();
+    }
+
+    /// The program ended, and the next one has the kept state: what the events have shown of
+    /// positions still holds.
+    pub(super) fn restarted(&mut self, setup: &Setup) {
+        let wanted = std::mem::replace(&mut self.coming_back, ComingBack::new(setup)).into_wanted();
+        let before = std::mem::replace(self, Self::new(setup));
+        self.positions = before.positions;
+        self.is_other_login = before.is_other_login;
+        self.coming_back.wants(wanted.into_iter());
     }
 
     pub(super) fn event(&mut self, event: &Event) {
@@ -73,6 +120,7 @@ impl Expectations {
             "{event:?} after {:?}",
             self.state
         );
+        self.coming_back.check_order(event);
         match event {
             Event::StateChanged { from, to } => self.state_changed(*from, *to),
             Event::Error {
@@ -83,6 +131,7 @@ impl Expectations {
                 assert_ne!(code.code(), 0);
                 assert!(!message.is_empty());
                 self.check_attempt(cause);
+                self.coming_back.ended();
                 assert!(
                     self.overran || cause.kind != CauseKind::InputOverrun,
                     "overrun without too much input"
@@ -102,6 +151,18 @@ impl Expectations {
                     State::ConnectedToNameServer | State::ConnectingToFrontEnd
                 );
                 assert!(logging_in, "logged in in {:?}", self.state);
+            }
+            Event::ReconnectScheduled { attempt, after } => {
+                assert_eq!(self.state, State::Error, "{event:?}");
+                self.coming_back.scheduled(*attempt, *after);
+            }
+            Event::CredentialsNeeded => self.coming_back.needs_credentials(self.state),
+            Event::ReconnectGaveUp { .. } => self.coming_back.gave_up(self.state),
+            Event::Restored { failed, .. } => self.coming_back.restored(self.state, failed),
+            Event::MessageUnconfirmed { token } => self.confirmed(*token),
+            // Requests without a connection are settled when something withdraws them.
+            Event::SubscribeResult(_) | Event::UnsubscribeResult(_) if self.coming_back.is_on() => {
+                self.chat_event(event);
             }
             Event::BadMessage(bad) => assert!(bad.error.offset <= bad.bytes.len(), "{}", bad.error),
             chat => {
@@ -140,16 +201,16 @@ impl Expectations {
     fn state_changed(&mut self, from: State, to: State) {
         assert_eq!(from, self.state, "a state was skipped");
         assert_ne!(from, to);
+        self.coming_back.state_changed(from, to);
         if from == State::ConnectedToFrontEnd {
             assert!(
-                self.open.is_empty(),
+                self.open.is_empty() || self.coming_back.is_on(),
                 "requests without an outcome at the end: {:?}",
                 self.open
             );
             self.channels.clear();
         }
-        if to == State::ConnectedToFrontEnd {
-            // Another user or region has other positions.
+        if to == State::ConnectedToFrontEnd && std::mem::take(&mut self.is_other_login) {
             self.positions.clear();
         }
         self.state = to;
@@ -172,6 +233,9 @@ impl Expectations {
                     if outcome.outcome == Outcome::Done {
                         self.channels.remove(outcome.channel.as_str());
                         self.positions.remove(outcome.channel.as_str());
+                        let name = outcome.channel.as_str();
+                        let is_asked = self.open.values().any(|names| names.contains(name));
+                        self.coming_back.left(name, is_asked);
                     }
                 }
             }
@@ -195,6 +259,9 @@ impl Expectations {
                 assert_ne!(*missing, Some(0), "a gap without messages: {event:?}");
                 assert_eq!(missing.is_none(), *new_life, "{event:?}");
                 *position = if *new_life { 0 } else { *after };
+            }
+            Event::MessageSent { token, .. } | Event::MessageRefused { token, .. } => {
+                self.confirmed(*token);
             }
             Event::PrivateMessage { message, .. } => {
                 assert_eq!(message.sender(), message.get().sender);
@@ -245,7 +312,14 @@ impl Expectations {
         // nobody could address such a channel. An event does not show which names these are.
         let comparable = |name: &&str| !name.contains(char::REPLACEMENT_CHARACTER);
         let reported = self.channels.iter().map(String::as_str).filter(comparable);
-        let known = channels.iter().copied().filter(comparable);
+        // A client that comes back reports only which channels have failed.
+        let is_reported =
+            |name: &&str| self.channels.contains(*name) || !self.coming_back.may_be_in(name);
+        let known = channels
+            .iter()
+            .copied()
+            .filter(comparable)
+            .filter(is_reported);
         assert!(
             reported.eq(known),
             "the client knows {channels:?}, the events reported {:?}",
@@ -262,5 +336,7 @@ impl Expectations {
             self.open
         );
         assert_eq!(self.regions_requested, self.region_results);
+        let unconfirmed = self.unconfirmed.as_ref().map_or(0, BTreeSet::len);
+        assert_eq!(unconfirmed, 0, "messages without a result");
     }
 }

@@ -6,6 +6,7 @@
 //! code that the client does not share.
 
 mod carrier;
+mod coming_back;
 mod expectations;
 mod harness;
 mod inbound;
@@ -17,7 +18,8 @@ mod setup;
 
 pub use inbound::{Damage, Inbound};
 pub use samples::{
-    ByteCount, Code, Content, Depth, MaxSubscribers, Name, Names, Odd, Plain, Properties, Property,
+    ByteCount, Code, Content, Depth, Life, MaxSubscribers, MessageId, Name, Names, Odd, Plain,
+    Properties, Property,
 };
 pub use script::{
     Call, ChannelCall, ConnectionCall, Drive, Fault, History, JumpTo, LastIds, OldLinkEvent,
@@ -27,7 +29,10 @@ pub use server_message::{
     AddressError, ChannelDetails, ChatEvent, Handshake, KeyError, Other, PresenceEvent,
     ServerMessage,
 };
-pub use setup::{CarriedOver, MessagesPerService, RequestTimeout, SerializedAs, Setup, Start};
+pub use setup::{
+    CarriedOver, ChannelsAtATime, MessagesPerService, QueueBytes, RequestTimeout, Restoring,
+    SerializedAs, Setup, Start,
+};
 
 use dev_server::Transport;
 use harness::Harness;

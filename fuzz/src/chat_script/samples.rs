@@ -14,6 +14,53 @@ const LONG: &str = match std::str::from_utf8(&[b'x'; 33_000]) {
 /// All names but the long one, which is never a channel's: no server can send it.
 pub(super) const NAMES: [&str; 8] = ["a", "b", "general", "ünï", "", "me", "bob", "tab\tnul\0"];
 
+/// Ids that are unusual: below 1, the highest, which follows no rule, and the one before.
+const UNUSUAL_IDS: [i32; 6] = [0, -1, i32::MIN, i32::MAX, i32::MAX - 1, 1_000];
+
+/// The id of a message: mostly a low one, so that scripts reach the rules for neighbours.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Arbitrary)]
+pub struct MessageId(u8);
+
+impl MessageId {
+    /// The number of low ids.
+    const LOW: u8 = 240;
+
+    /// This id.
+    ///
+    /// # Panics
+    /// If it is above 239 and not one of the unusual ones.
+    #[must_use]
+    pub fn of(id: i32) -> Self {
+        if let Some(low) = u8::try_from(id).ok().filter(|id| *id < Self::LOW) {
+            return Self(low);
+        }
+        let place = UNUSUAL_IDS.iter().position(|unusual| *unusual == id);
+        let place = place.and_then(|place| u8::try_from(place).ok());
+        Self(Self::LOW + place.expect("an id of the table"))
+    }
+
+    /// The id.
+    #[must_use]
+    pub fn get(self) -> i32 {
+        match self.0.checked_sub(Self::LOW) {
+            Some(place) => UNUSUAL_IDS[usize::from(place) % UNUSUAL_IDS.len()],
+            None => self.0.into(),
+        }
+    }
+}
+
+impl fmt::Debug for MessageId {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.get().fmt(out)
+    }
+}
+
+impl Encode for MessageId {
+    fn encode(&self, out: &mut Vec<u8>) {
+        self.0.encode(out);
+    }
+}
+
 /// More than the 1,024 friends that one request may name. Spec: chat.md 3.7
 const TOO_MANY_NAMES: usize = 1_030;
 
@@ -160,6 +207,10 @@ choices! {
     #[derive(Eq)]
     pub struct Depth(usize) = [1, 32, 33, 60];
 
+    /// The lives of a channel, whose texts differ; 0 is one in which all texts are equal.
+    #[derive(Eq)]
+    pub struct Life(u8) = [0, 1, 2];
+
     /// Values of the well-known property 255.
     #[derive(Eq)]
     pub struct MaxSubscribers(i32) = [0, 1, 5, -1];
@@ -233,6 +284,13 @@ impl Content {
                 Value::Hashtable(Hashtable(vec![(1.into(), 2.into()), (1.into(), 3.into())]))
             }
         }
+    }
+}
+
+impl Life {
+    /// The text of the message with this id; `None` in the life of equal texts.
+    pub(super) fn text(self, id: i32) -> Option<String> {
+        (self.0 > 0).then(|| format!("{id} of life {}", self.0))
     }
 }
 

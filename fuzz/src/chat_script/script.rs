@@ -2,10 +2,10 @@
 //! which scripts are made.
 
 use super::inbound::Inbound;
-use super::samples::{Content, Name, Names, Properties};
+use super::samples::{Content, MessageId, Name, Names, Properties};
 use super::server_message::Handshake;
 use super::setup::{Setup, Start};
-use crate::script::{List, UpTo, choices, script_types};
+use crate::script::{List, OneIn, UpTo, choices, script_types};
 use dev_server::Transport;
 
 /// A whole script.
@@ -60,6 +60,11 @@ script_types! {
         Resume,
         /// `network_changed`.
         NetworkChanged,
+        /// `keep`.
+        Keep {
+            /// Whether the program ends, and the next one resumes with the kept state.
+            restarts: OneIn<4>,
+        },
     }
 
     /// A call that concerns channels and messages.
@@ -76,6 +81,8 @@ script_types! {
             publish_subscribers: bool,
             /// The max subscribers option.
             max_subscribers: SubscriberLimit,
+            /// The option to do without the creation options.
+            or_plain: bool,
         },
         /// `unsubscribe`.
         Unsubscribe(Names),
@@ -114,7 +121,7 @@ script_types! {
     #[derive(Copy, Eq)]
     pub struct LastIds {
         /// The id for each channel.
-        pub id: i32,
+        pub id: MessageId,
         /// Whether there is one more than channels, which is refused.
         pub surplus: bool,
     }
@@ -193,6 +200,11 @@ script_types! {
         },
         /// The newest link is open.
         Opened,
+        /// The servers of the next links complete the handshake and the login.
+        LogIn {
+            /// The number of links: the name server's and the front end's.
+            links: UpTo<2>,
+        },
         /// Time passes; then one `service`.
         Service {
             /// The number of milliseconds.
@@ -322,33 +334,33 @@ impl Step {
 impl Setup {
     /// The steps that lead to where the script begins.
     pub(super) fn first_steps(&self) -> Vec<Step> {
-        let receive = |message: Handshake| Step::Receive(Inbound::whole(message));
-        let link = || {
-            let mut steps = vec![Step::from(Pass::Commands), Drive::Opened.into()];
-            if self.transport() == Transport::Udp {
-                // The datagrams of the connect and its answer.
-                steps.push(Step::SHORT_TURN);
-            }
-            steps.extend([receive(Handshake::InitResponse), Step::SHORT_TURN]);
-            if self.exchanges_keys() {
-                steps.extend([receive(Handshake::KEY), Step::SHORT_TURN]);
-            }
-            steps
-        };
-        let login = || [receive(Handshake::LOGIN), Step::SHORT_TURN];
         let region = self.start == Start::FrontEnd;
         let connect = || Step::from(ConnectionCall::Connect { region });
         match self.start {
             Start::Disconnected => Vec::new(),
-            Start::NameServer => [vec![connect()], link()].concat(),
-            Start::FrontEnd => [
-                vec![connect()],
-                link(),
-                login().to_vec(),
-                link(),
-                login().to_vec(),
-            ]
-            .concat(),
+            Start::NameServer => [vec![connect()], self.link_steps()].concat(),
+            Start::FrontEnd => [vec![connect()], self.login_steps(), self.login_steps()].concat(),
         }
+    }
+
+    /// The steps that open the link which the client asks for, up to the login.
+    fn link_steps(&self) -> Vec<Step> {
+        let receive = |message: Handshake| Step::Receive(Inbound::whole(message));
+        let mut steps = vec![Step::from(Pass::Commands), Drive::Opened.into()];
+        if self.transport() == Transport::Udp {
+            // The datagrams of the connect and its answer.
+            steps.push(Step::SHORT_TURN);
+        }
+        steps.extend([receive(Handshake::InitResponse), Step::SHORT_TURN]);
+        if self.exchanges_keys() {
+            steps.extend([receive(Handshake::KEY), Step::SHORT_TURN]);
+        }
+        steps
+    }
+
+    /// The steps that open a link, and the login there.
+    pub(super) fn login_steps(&self) -> Vec<Step> {
+        let login = Inbound::whole(Handshake::LOGIN);
+        [self.link_steps(), vec![login.into(), Step::SHORT_TURN]].concat()
     }
 }

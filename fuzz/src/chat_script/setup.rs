@@ -1,7 +1,7 @@
 //! [`Setup`]: the configuration of the client, and its state when the script begins.
 
 use crate::script::{OneIn, choices, script_types};
-use chat_core::{ChatConfig, Encryption, Limits, Protocol, SubProtocol};
+use chat_core::{ChatConfig, Encryption, Limits, Protocol, Restore, SubProtocol};
 use dev_server::Transport;
 use std::time::Duration;
 
@@ -37,6 +37,27 @@ script_types! {
         pub small_presence_cap: OneIn<4>,
         /// Whether datagrams carry a checksum.
         pub crc: bool,
+        /// Whether the client comes back by itself, and how.
+        pub restore: Option<Restoring>,
+        /// Whether the client reports what becomes of messages. One that comes back always does.
+        pub confirms: bool,
+        /// Whether the client does not ask for missing messages.
+        pub no_repair: OneIn<4>,
+    }
+
+    /// How a client comes back by itself.
+    #[derive(Eq, Default)]
+    pub struct Restoring {
+        /// Messages that are queued without a connection, in bytes.
+        pub queue_bytes: QueueBytes,
+        /// Channels in one request.
+        pub at_a_time: ChannelsAtATime,
+        /// Whether there are no more than two attempts.
+        pub two_attempts: OneIn<4>,
+        /// Whether the client asks for credentials before it goes to the name server.
+        pub asks_for_credentials: OneIn<4>,
+        /// Whether the status stays as it was.
+        pub without_status: OneIn<8>,
     }
 
     /// The client's state when the script begins.
@@ -65,6 +86,14 @@ choices! {
     /// Messages in one `service`: a few, one, and more than there are.
     #[derive(Eq)]
     pub struct MessagesPerService(u32) = [3, 1, 1_000];
+
+    /// Caps of the queue of messages: none, a few messages, and all.
+    #[derive(Eq)]
+    pub struct QueueBytes(usize) = [0, 200, 50_000];
+
+    /// Channels in one request: as usual, and fewer than there are names.
+    #[derive(Eq)]
+    pub struct ChannelsAtATime(usize) = [32, 1, 2];
 
     /// Request timeouts in milliseconds: the default, none, and a short one.
     #[derive(Eq)]
@@ -143,6 +172,18 @@ impl Setup {
         }
     }
 
+    /// The cap of the queue of messages in bytes; `None` if the client does not come back.
+    pub(super) fn queue_cap(&self) -> Option<usize> {
+        self.restore
+            .as_ref()
+            .map(|restore| restore.queue_bytes.get())
+    }
+
+    /// Whether the client reports what becomes of messages.
+    pub(super) const fn confirms(&self) -> bool {
+        self.confirms || self.restore.is_some()
+    }
+
     pub(super) fn config(&self) -> ChatConfig {
         let config = ChatConfig::new(self.addresses(), "app", "1");
         let config = if self.is_json() {
@@ -150,7 +191,13 @@ impl Setup {
         } else {
             config
         };
+        let config = match &self.restore {
+            Some(restore) => config.restore(restore.options()),
+            None => config,
+        };
         config
+            .confirm_messages(self.confirms())
+            .repair(!self.no_repair.0)
             .crc(self.crc)
             .user_id("me")
             .protocol(self.protocol())
@@ -173,5 +220,23 @@ impl Setup {
                 4 << 20
             })
             .private_history(5)
+    }
+}
+
+impl Restoring {
+    /// The most attempts in a row, if their number is limited.
+    pub(super) const MAX_ATTEMPTS: u32 = 2;
+
+    fn options(&self) -> Restore {
+        let options = Restore::new()
+            .queue_cap_bytes(self.queue_bytes.get())
+            .channels_at_a_time(self.at_a_time.get())
+            .ask_for_credentials(self.asks_for_credentials.0)
+            .restore_status(!self.without_status.0);
+        if self.two_attempts.0 {
+            options.attempts(Self::MAX_ATTEMPTS)
+        } else {
+            options
+        }
     }
 }

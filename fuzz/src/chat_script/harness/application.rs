@@ -3,9 +3,10 @@
 use super::Harness;
 use crate::chat_script::samples::{Content, Properties};
 use crate::chat_script::script::{Call, ChannelCall, ConnectionCall, StatusText, UserCall};
+use crate::script::OneIn;
 use chat_core::{
-    AuthValues, ChatClient, ConnectOptions, OperationOptions, PrivateOptions, PropertyOptions,
-    PublishOptions, RequestError, State, StatusMessage, SubscribeOptions,
+    AuthValues, ChatClient, ConnectOptions, Kept, MessageToken, OperationOptions, PrivateOptions,
+    PropertyOptions, PublishOptions, RequestError, State, StatusMessage, SubscribeOptions,
 };
 use dev_server::Transport;
 
@@ -26,23 +27,33 @@ impl Harness {
                 } else {
                     ConnectOptions::new()
                 };
-                self.intent(|chat| chat.connect_to_name_server(options));
+                if self.connect(|chat| chat.connect_to_name_server(options)) {
+                    self.expectations.changed_login();
+                }
             }
             ConnectionCall::ConnectToRegion => {
-                self.intent(|chat| chat.connect_to_region_front_end("us"));
+                if self.connect(|chat| chat.connect_to_region_front_end("us")) {
+                    self.expectations.changed_login();
+                }
             }
-            ConnectionCall::Reconnect => drop(self.intent(ChatClient::reconnect)),
+            ConnectionCall::Reconnect => drop(self.connect(ChatClient::reconnect)),
             ConnectionCall::Disconnect => self.chat.disconnect(),
             ConnectionCall::Suspend => drop(self.intent(ChatClient::suspend)),
-            ConnectionCall::Resume => drop(self.intent(ChatClient::resume)),
-            ConnectionCall::NetworkChanged => drop(self.intent(ChatClient::network_changed)),
+            ConnectionCall::Resume => drop(self.connect(ChatClient::resume)),
+            ConnectionCall::NetworkChanged => drop(self.connect(ChatClient::network_changed)),
+            ConnectionCall::Keep { restarts } => self.keep(*restarts),
             ConnectionCall::GetRegions => {
                 if self.intent(ChatClient::get_regions).is_some() {
                     self.expectations.regions_requested += 1;
                 }
             }
             ConnectionCall::SetUserId(user) => {
-                self.intent(|chat| chat.set_user_id(user.as_str()));
+                if self
+                    .intent(|chat| chat.set_user_id(user.as_str()))
+                    .is_some()
+                {
+                    self.expectations.changed_login();
+                }
             }
             ConnectionCall::SetAuthentication { custom } => {
                 let values = if *custom {
@@ -55,6 +66,32 @@ impl Harness {
         }
     }
 
+    /// A call that connects. Returns whether it was accepted.
+    fn connect(&mut self, call: impl FnOnce(&mut ChatClient) -> Result<(), RequestError>) -> bool {
+        let is_accepted = self.intent(call).is_some();
+        if is_accepted {
+            self.expectations.coming_back.called();
+        }
+        is_accepted
+    }
+
+    /// The kept state survives its stored form. If the program restarts, everything else is gone.
+    fn keep(&mut self, OneIn(restarts): OneIn<4>) {
+        let kept = self.chat.keep();
+        let stored = serde_json::to_vec(&kept).expect("kept state has a stored form");
+        let read: Kept = serde_json::from_slice(&stored).expect("the stored form is read");
+        assert!(kept == read, "{kept:?} is not {read:?}");
+        if !restarts {
+            return;
+        }
+        let config = self.setup.config().user_id(read.user_id().clone());
+        self.chat = ChatClient::new(config.resume(read), [10; 32]);
+        self.expectations.restarted(&self.setup);
+        self.links.clear();
+        self.opened_ever.clear();
+        (self.newest, self.closed_newest) = (None, None);
+    }
+
     fn channel_call(&mut self, call: &ChannelCall) {
         match call {
             ChannelCall::Subscribe {
@@ -63,6 +100,7 @@ impl Harness {
                 last_ids,
                 publish_subscribers,
                 max_subscribers,
+                or_plain,
             } => {
                 let channels = channels.to_vec();
                 let mut options = SubscribeOptions::new()
@@ -73,16 +111,23 @@ impl Harness {
                 }
                 if let Some(ids) = last_ids {
                     let count = channels.len() + usize::from(ids.surplus);
-                    options = options.last_ids(vec![ids.id; count]);
+                    options = options.last_ids(vec![ids.id.get(); count]);
                 }
-                if let Some(id) = self.operation(|chat| chat.subscribe(&channels, &options)) {
+                if *or_plain {
+                    options = options.or_plain();
+                }
+                if let Some(id) = self.wanting(|chat| chat.subscribe(&channels, &options)) {
                     self.expectations.requested(id, &channels);
+                    let names = channels.iter().map(|name| name.as_str());
+                    self.expectations.coming_back.wants(names);
                 }
             }
             ChannelCall::Unsubscribe(channels) => {
                 let channels = channels.to_vec();
-                if let Some(id) = self.operation(|chat| chat.unsubscribe(&channels)) {
+                if let Some(id) = self.wanting(|chat| chat.unsubscribe(&channels)) {
                     self.expectations.requested(id, &channels);
+                    let names = channels.iter().map(|name| name.as_str());
+                    self.expectations.coming_back.leaves(names);
                 }
             }
             ChannelCall::Publish {
@@ -91,7 +136,7 @@ impl Harness {
                 web_forward,
             } => {
                 let options = PublishOptions::new().web_forward(*web_forward);
-                self.operation(|chat| {
+                self.message(|chat| {
                     chat.publish_message(channel.as_str(), &content.value(), &options)
                 });
             }
@@ -104,7 +149,7 @@ impl Harness {
                 let options = PrivateOptions::new()
                     .web_forward(*web_forward)
                     .encrypt(*encrypt || *content == Content::Secret);
-                self.operation(|chat| {
+                self.message(|chat| {
                     chat.send_private_message(user.as_str(), &content.value(), &options)
                 });
             }
@@ -142,15 +187,15 @@ impl Harness {
                     StatusText::Clear => StatusMessage::Clear,
                     StatusText::Keep => StatusMessage::Keep,
                 };
-                self.operation(|chat| chat.set_user_status(i32::from(*status), message));
+                self.wanting(|chat| chat.set_user_status(i32::from(*status), message));
             }
             UserCall::AddFriends(users) => {
                 let users = users.to_vec();
-                self.operation(|chat| chat.add_friends(&users));
+                self.wanting(|chat| chat.add_friends(&users));
             }
             UserCall::RemoveFriends(users) => {
                 let users = users.to_vec();
-                self.operation(|chat| chat.remove_friends(&users));
+                self.wanting(|chat| chat.remove_friends(&users));
             }
             UserCall::SetChannelProperties {
                 channel,
@@ -201,17 +246,53 @@ impl Harness {
         result.ok()
     }
 
+    /// A call that sends a message.
+    fn message(
+        &mut self,
+        call: impl FnOnce(&mut ChatClient) -> Result<MessageToken, RequestError>,
+    ) {
+        let queues = self.setup.queue_cap().is_some_and(|cap| cap > 0);
+        if let Some(token) = self.send(queues, queues, call) {
+            self.expectations.sent(token);
+        }
+    }
+
+    /// A call that changes what a client which comes back wants, in any state.
+    fn wanting<T>(
+        &mut self,
+        call: impl FnOnce(&mut ChatClient) -> Result<T, RequestError>,
+    ) -> Option<T> {
+        self.send(self.setup.restore.is_some(), false, call)
+    }
+
     /// A call that sends a chat operation. It succeeds on the front end only, and buffers bytes.
     fn operation<T>(
         &mut self,
         call: impl FnOnce(&mut ChatClient) -> Result<T, RequestError>,
     ) -> Option<T> {
+        self.send(false, false, call)
+    }
+
+    /// A call that sends a chat operation. `in_any_state`: it succeeds without a connection, too.
+    /// `may_wait`: it may wait although there is one.
+    fn send<T>(
+        &mut self,
+        in_any_state: bool,
+        may_wait: bool,
+        call: impl FnOnce(&mut ChatClient) -> Result<T, RequestError>,
+    ) -> Option<T> {
         let before = self.chat.buffered_bytes();
         let accepted = self.intent(call)?;
-        assert_eq!(self.chat.state(), State::ConnectedToFrontEnd);
+        let is_connected = self.chat.state() == State::ConnectedToFrontEnd;
+        assert!(is_connected || in_any_state, "in {:?}", self.chat.state());
+        let is_sent = self.chat.buffered_bytes() > before;
+        if !is_connected || may_wait && !is_sent {
+            assert!(!is_sent, "something is sent without a connection");
+            return Some(accepted);
+        }
         // A UDP connection that has ended, and whose end is not announced yet, buffers nothing.
         let is_udp = self.setup.transport() == Transport::Udp;
-        assert!(self.chat.buffered_bytes() > before || is_udp);
+        assert!(is_sent || is_udp);
         // The driver removes a failed link at once; the client acts on the failure later, and until
         // then accepts calls.
         if let Some(link) = self.newest.and_then(|link| self.links.get_mut(&link)) {

@@ -14,6 +14,8 @@ use std::hash::Hash;
 const FRONT_END_PORT: u16 = 5;
 /// More calls of `service` than the input that a client keeps has messages.
 const MAX_SERVICES: usize = 1_000_000;
+/// Calls of `service` at the end of time.
+const MAX_SERVICES_AT_THE_END: usize = 100;
 /// More than the datagrams or WebSocket messages that wait to be sent.
 const MAX_UNITS: usize = 100_000;
 
@@ -28,6 +30,13 @@ impl Harness {
             Drive::Opened => {
                 let ipv6 = self.now.as_millis() % 2 == 1;
                 self.input_of_newest(LinkInput::Opened { ipv6 });
+            }
+            Drive::LogIn { links } => {
+                for _ in 0..links.get() {
+                    for step in self.setup.login_steps() {
+                        self.step(&step);
+                    }
+                }
             }
             Drive::Service { ms } => {
                 self.now = self.now.plus_millis(u64::from(*ms));
@@ -300,7 +309,12 @@ impl Harness {
 
     /// `service` until nothing is left to do, each time with a full drain.
     pub(super) fn turn(&mut self) {
-        for _ in 0..MAX_SERVICES {
+        // At the end of time everything is due at once, each attempt of a client that comes back too.
+        let never_rests = self.now == Timestamp::MAX && self.setup.restore.is_some();
+        for services in 0..MAX_SERVICES {
+            if never_rests && services >= MAX_SERVICES_AT_THE_END {
+                return;
+            }
             let serviced = self.chat.service(self.now);
             // Input has to wait while there are too many events. That happens with the usual caps too:
             // an element of two bytes (a number of a JSON array, a name that is empty because a

@@ -109,6 +109,12 @@ impl Harness {
             "{} bytes cached",
             stats.cached_bytes
         );
+        let queue_cap = self.setup.queue_cap().unwrap_or(0);
+        assert!(
+            stats.queued_bytes <= queue_cap,
+            "{} bytes queued",
+            stats.queued_bytes
+        );
     }
 
     fn snapshot(&self) -> Snapshot {

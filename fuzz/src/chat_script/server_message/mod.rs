@@ -7,7 +7,7 @@ mod write;
 
 pub(super) use write::{EXCHANGE, write_message};
 
-use super::samples::{Code, Content, Name, Names, Properties};
+use super::samples::{Code, Content, Life, MessageId, Name, Names, Properties};
 use crate::script::{List, OneIn, Seldom, UpTo, script_types};
 
 script_types! {
@@ -93,7 +93,9 @@ script_types! {
             /// The number of messages.
             count: UpTo<4>,
             /// The id of the last one.
-            last_id: i32,
+            last_id: MessageId,
+            /// The life of the channel, which gives texts their own content.
+            life: Life,
         },
         /// Event 2.
         Private {
@@ -104,7 +106,7 @@ script_types! {
             /// The content.
             content: Content,
             /// The id.
-            id: i32,
+            id: MessageId,
         },
     }
 

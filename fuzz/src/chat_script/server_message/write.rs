@@ -1,7 +1,7 @@
 //! Writes a [`ServerMessage`] as a message of either binary protocol.
 
 use super::{AddressError, ChatEvent, Handshake, KeyError, Other, PresenceEvent, ServerMessage};
-use crate::chat_script::samples::Name;
+use crate::chat_script::samples::{Content, Name};
 use crate::script::{OneIn, Seldom};
 use chat_core::codes::{event, operation, parameter};
 use chat_core::{Dictionary, EncodeError, Limits, Protocol, Value};
@@ -145,14 +145,21 @@ impl Writer<'_> {
                 content,
                 count,
                 last_id,
+                life,
             } => {
-                let count = usize::from(count.get());
-                let contents = Value::from(vec![content.value(); count]);
+                let (count, last_id) = (count.get(), last_id.get());
+                let text = |id| life.text(id).filter(|_| *content == Content::Text);
+                let contents: Vec<Value> = (0..count)
+                    .rev()
+                    .map(|before| last_id.saturating_sub(before.into()))
+                    .map(|id| text(id).map_or_else(|| content.value(), Value::from))
+                    .collect();
+                let (contents, count) = (Value::from(contents), usize::from(count));
                 let mut event = self.event(event::CHAT_MESSAGES)?;
                 event.put(parameter::CHANNEL, channel.as_str())?;
                 event.put(parameter::SENDERS, &strings(&vec![*sender; count]))?;
                 event.put(parameter::MESSAGES, &contents)?;
-                event.put(parameter::MESSAGE_ID, last_id)?;
+                event.put(parameter::MESSAGE_ID, &last_id)?;
                 event.finish()
             }
             ChatEvent::Private {
@@ -165,7 +172,7 @@ impl Writer<'_> {
                 event.put(parameter::SENDER, sender.as_str())?;
                 event.put(parameter::USER_ID, target.as_str())?;
                 event.put(parameter::MESSAGE, &content.value())?;
-                event.put(parameter::MESSAGE_ID, id)?;
+                event.put(parameter::MESSAGE_ID, &id.get())?;
                 event.finish()
             }
         }

@@ -8,8 +8,8 @@ use super::parts::{
 };
 use photon_fuzz::chat_script::{
     ChannelCall, ChatEvent, Code, ConnectionCall, Content, Damage, Depth, Drive, Fault, Handshake,
-    History, LastIds, MaxSubscribers, MessagesPerService, Name, Odd, OldLinkEvent, Other,
-    Parameter, Pass, Plain, PresenceEvent, Properties, Property, Setup, Start, StatusText,
+    History, LastIds, MaxSubscribers, MessageId, MessagesPerService, Name, Odd, OldLinkEvent,
+    Other, Parameter, Pass, Plain, PresenceEvent, Properties, Property, Setup, Start, StatusText,
     SubscriberLimit, UserCall,
 };
 use photon_fuzz::script::{List, OneIn, Seldom, UpTo};
@@ -20,11 +20,12 @@ pub(super) fn chat(setup: Setup) -> Builder {
             channels: names(&[N::A, N::B]),
             history: Some(History::of(-1)),
             last_ids: Some(LastIds {
-                id: 1,
+                id: MessageId::of(1),
                 surplus: false,
             }),
             publish_subscribers: false,
             max_subscribers: SubscriberLimit::of(0),
+            or_plain: false,
         })
         .then(subscribe_publishing(N::B, 5))
         .turn()

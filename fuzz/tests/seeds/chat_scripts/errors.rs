@@ -10,8 +10,8 @@ use chat_core::SubProtocol;
 use dev_server::Transport;
 use photon_fuzz::chat_script::{
     AddressError, ChannelCall, Code, ConnectionCall, Content, Depth, Drive, Fault, Handshake,
-    JumpTo, KeyError, LastIds, MessagesPerService, Name, Names, Odd, Other, Pass, Properties,
-    Property, RequestTimeout, Setup, Start, StatusText, SubscriberLimit, UserCall,
+    JumpTo, KeyError, LastIds, MessageId, MessagesPerService, Name, Names, Odd, Other, Pass,
+    Properties, Property, RequestTimeout, Setup, Start, StatusText, SubscriberLimit, UserCall,
 };
 use photon_fuzz::script::{List, OneIn, Seldom};
 
@@ -155,6 +155,7 @@ pub(super) fn bad_calls() -> Builder {
                 last_ids: None,
                 publish_subscribers: false,
                 max_subscribers: SubscriberLimit::of(0),
+                or_plain: false,
             })
             .then(ChannelCall::Unsubscribe(all.clone()))
             .then(UserCall::AddFriends(all.clone()))
@@ -166,9 +167,13 @@ pub(super) fn bad_calls() -> Builder {
         script = script.then(ChannelCall::Subscribe {
             channels: names(&[N::A]),
             history: None,
-            last_ids: surplus.then_some(LastIds { id: 0, surplus }),
+            last_ids: surplus.then_some(LastIds {
+                id: MessageId::of(0),
+                surplus,
+            }),
             publish_subscribers,
             max_subscribers: SubscriberLimit::of(max_subscribers),
+            or_plain: false,
         });
     }
     script = script.then(ChannelCall::Subscribe {
@@ -177,6 +182,7 @@ pub(super) fn bad_calls() -> Builder {
         last_ids: None,
         publish_subscribers: true,
         max_subscribers: SubscriberLimit::of(0),
+        or_plain: false,
     });
     for content in [
         Content::bytes(60_000),

@@ -2,6 +2,7 @@
 
 mod builder;
 mod chats;
+mod coming_back;
 mod errors;
 mod parts;
 mod transports;
@@ -115,6 +116,7 @@ pub(super) fn all() -> Vec<(String, Script)> {
     ]
     .into_iter()
     .chain(transports::all())
+    .chain(coming_back::all())
     {
         all.push((name.to_owned(), script.build()));
     }

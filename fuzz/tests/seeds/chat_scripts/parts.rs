@@ -1,8 +1,9 @@
 //! Calls and messages with the usual arguments.
 
 use photon_fuzz::chat_script::{
-    ChannelCall, ChannelDetails, ChatEvent, Code, ConnectionCall, Content, Fault, Name, Names,
-    Other, Pass, Plain, PresenceEvent, Properties, Property, StatusText, SubscriberLimit, UserCall,
+    ChannelCall, ChannelDetails, ChatEvent, Code, ConnectionCall, Content, Fault, Life, MessageId,
+    Name, Names, Other, Pass, Plain, PresenceEvent, Properties, Property, StatusText,
+    SubscriberLimit, UserCall,
 };
 use photon_fuzz::script::{List, OneIn, UpTo};
 
@@ -17,6 +18,7 @@ pub(super) fn subscribe(channels: &[Name]) -> ChannelCall {
         last_ids: None,
         publish_subscribers: false,
         max_subscribers: SubscriberLimit::default(),
+        or_plain: false,
     }
 }
 
@@ -28,6 +30,7 @@ pub(super) fn subscribe_publishing(channel: Name, max_subscribers: i32) -> Chann
         last_ids: None,
         publish_subscribers: true,
         max_subscribers: SubscriberLimit::of(max_subscribers),
+        or_plain: false,
     }
 }
 
@@ -88,7 +91,8 @@ pub(super) fn messages_of(
         sender,
         content,
         count: UpTo::new(count),
-        last_id,
+        last_id: MessageId::of(last_id),
+        life: Life::default(),
     }
 }
 
@@ -97,7 +101,7 @@ pub(super) fn private(sender: Name, target: Name, content: Content, id: i32) -> 
         sender,
         target,
         content,
-        id,
+        id: MessageId::of(id),
     }
 }
 
