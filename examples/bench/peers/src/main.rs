@@ -13,6 +13,7 @@ mod page;
 mod plot;
 mod profile;
 mod rates;
+mod targets;
 
 use photon_bench::baselines;
 use photon_bench::measure::{self, Case, Row};

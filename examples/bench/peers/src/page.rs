@@ -1,7 +1,7 @@
 //! The page: tables of the measured rows.
 
-use crate::Rows;
 use crate::rates::{Rates, SIZES};
+use crate::{Rows, targets};
 use photon_bench::baselines;
 use photon_bench::cases::CHANNELS;
 use photon_bench::cases::growth::GROWTH;
@@ -24,6 +24,7 @@ pub(crate) struct Input<'a> {
 
 pub(crate) fn write(input: &Input<'_>) -> String {
     let mut page = head(input.environment);
+    targets(&mut page, input.rows);
     whole_path(&mut page, input);
     page.push_str(include_str!("remaining.md"));
     profile(&mut page, input.profile);
@@ -127,6 +128,32 @@ fn by_size(rows: &Rows, label: &str, name: impl Fn(usize) -> String) -> (String,
 
 const SIZE_HEADS: [&str; 4] = ["", "x1", "x10", "x100"];
 
+fn targets(page: &mut String, rows: &Rows) {
+    page.push_str("## Targets\n\nOf issue 13, with 1.8 over TCP where nothing else is named.\n\n");
+    let shown = |number: f64| {
+        if number < 10.0 {
+            format!("{number:.2}")
+        } else {
+            grouped(number.round() as u64)
+        }
+    };
+    let lines: Vec<(String, Vec<String>)> = targets::all(rows)
+        .into_iter()
+        .map(|target| {
+            let is_met = target.measured.map(|measured| measured <= target.limit);
+            let cells = vec![
+                shown(target.limit),
+                target.measured.map(shown).unwrap_or_default(),
+                is_met
+                    .map_or("", |is_met| if is_met { "met" } else { "not met" })
+                    .to_owned(),
+            ];
+            (target.name.to_owned(), cells)
+        })
+        .collect();
+    table(page, &["", "at most", "measured", ""], &lines);
+}
+
 fn whole_path(page: &mut String, input: &Input<'_>) {
     page.push_str(
         "## The whole path\n\nBytes in, deframe, decode, state, event polled, every text read.\n\n",
@@ -168,7 +195,10 @@ fn profile(page: &mut String, functions: &[(String, f64)]) {
     if functions.is_empty() {
         return;
     }
-    page.push_str("The functions with the most instructions of the whole path of 1.8, x1, with what is inlined into them:\n\n");
+    page.push_str(
+        "The functions with the most instructions of the whole path of 1.8, x1, with what is inlined into\n\
+         them:\n\n",
+    );
     let lines: Vec<(String, Vec<String>)> = functions
         .iter()
         .map(|(name, share)| (format!("`{name}`"), vec![format!("{share:.1} %")]))
@@ -254,7 +284,8 @@ fn named<N: AsRef<str>>(page: &mut String, rows: &Rows, names: &[N]) {
 
 fn calls(page: &mut String, rows: &Rows) {
     page.push_str(
-        "## Calls, channels and memory\n\nWith channels joined, ten of them have messages. Where each of them has, the cache for all channels is full.\n\n",
+        "## Calls, channels and memory\n\nWith channels joined, ten of them have messages. Where each of\n\
+         them has, the cache for all channels is full.\n\n",
     );
     let mut names: Vec<String> = [1, 10, 10_000]
         .map(|channels| format!("idle service() and poll_timeout(), {channels} channels"))

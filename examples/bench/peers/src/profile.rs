@@ -24,7 +24,7 @@ pub(crate) fn of(program: &Path, case: &str) -> Option<Vec<(String, f64)>> {
         .stderr(Stdio::null())
         .status();
     let annotated = Command::new("callgrind_annotate")
-        .arg("--threshold=99")
+        .args(["--auto=no", "--threshold=99"])
         .arg(&out)
         .output();
     let _ = std::fs::remove_file(&out);
