@@ -69,8 +69,8 @@ impl MessagesBuilder {
         self.contents.iter().any(is_decoded)
     }
 
-    /// Offsets above 4 GiB, which need a message of that length, become `u32::MAX`. That is no
-    /// character boundary, so [`MessagesBuilder::finish`] marks such texts.
+    /// Offsets above 4 GiB, which need a message of that length, become `u32::MAX`.
+    /// [`MessagesBuilder::finish`] checks the length of all texts, and marks those behind it.
     #[inline]
     fn push(&mut self, bytes: &[u8]) -> Span {
         let is_continuation = |byte: &u8| byte & 0xC0 == 0x80;
