@@ -1,0 +1,3 @@
+local rust = ...
+-- What scripts of that SDK use of the module `socket`.
+return { sleep = rust.sleep_checked, gettime = rust.gettime }
