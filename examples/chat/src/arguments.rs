@@ -2,7 +2,7 @@
 
 use crate::demo::Options as DemoOptions;
 use crate::help;
-use crate::run::{MAX_RUN, Options};
+use crate::run::Options;
 use chat_core::{AuthValues, ChatConfig, Encryption, Restore};
 use chat_std_io::Tls;
 use command_line::{LevelFilter, log_level, number, parsed, seconds, text};
@@ -76,7 +76,8 @@ fn parse_run(parser: &mut Parser) -> Result<Command, String> {
     let (mut server, mut app_id, mut app_version, mut user) = (None, None, None, None);
     let (mut region, mut protocol) = (None, SubProtocol::GpBinaryV18);
     let (mut auth_type, mut auth_parameters) = (None, None);
-    let (mut private_history, mut max, mut crc) = (None, MAX_RUN, false);
+    let (mut private_history, mut max, mut crc) = (None, None, false);
+    let mut strict = false;
     let (mut encrypted, mut tls) = (true, Tls::default());
     let (mut restore, mut queue_cap_bytes, mut confirm) = (false, None, false);
     // Events already report what a log could add by default.
@@ -108,7 +109,8 @@ fn parse_run(parser: &mut Parser) -> Result<Command, String> {
             }
             Arg::Long("confirm") => confirm = true,
             Arg::Long("log-level") => level = log_level(parser)?,
-            Arg::Long("max-seconds") => max = seconds(parser, "max-seconds")?,
+            Arg::Long("strict") => strict = true,
+            Arg::Long("max-seconds") => max = Some(seconds(parser, "max-seconds")?),
             other => return Err(other.unexpected().to_string()),
         }
     }
@@ -149,6 +151,7 @@ fn parse_run(parser: &mut Parser) -> Result<Command, String> {
         tls,
         region: region.unwrap_or_else(|| "eu".into()),
         max,
+        strict,
         log_level: level,
     })))
 }
@@ -209,10 +212,7 @@ mod tests {
         let Ok(Command::Run(options)) = line("run --server tcp://h:1,tcp://h:2 --app-id a") else {
             panic!()
         };
-        assert_eq!(
-            (options.region.as_str(), options.max),
-            ("eu", Duration::from_secs(300))
-        );
+        assert_eq!((options.region.as_str(), options.max), ("eu", None));
         let all = "run --server h --app-id a --app-version 2 --user u --region us --protocol 1.6 --auth-type 1 \
                    --auth-params a=1&b=2 --private-history 5 --crc --max-seconds 1.5";
         let Ok(Command::Run(options)) = line(all) else {
@@ -220,7 +220,7 @@ mod tests {
         };
         assert_eq!(
             (options.region.as_str(), options.max),
-            ("us", Duration::from_millis(1500))
+            ("us", Some(Duration::from_millis(1500)))
         );
     }
 

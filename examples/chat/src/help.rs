@@ -17,7 +17,7 @@ Commands:
          subscribe, subscribe-opts, unsubscribe, publish, publish-web, private, private-encrypted,
          status, status-keep, friends, unfriend, setprops, setuserprops, op, op-encrypted,
          channels, stats, sleep, wait, wait-count, wait-state, freeze, drop, disconnect, reconnect,
-         suspend, resume, network-changed, forget, quit. photon-chat run --help explains each
+         suspend, resume, network-changed, forget, help, quit. photon-chat run --help explains each
 
 Options:
   -h, --help       print this text, or the text of a command
@@ -95,7 +95,9 @@ Options:
   --log-level LEVEL     off, error, warn, info, debug or trace, to standard error (default off).
                         info shows changes of the state, debug also requests, responses, events
                         and links. Credentials and the content of messages are in no line
-  --max-seconds S       end the run after this time in any case (default 300)
+  --strict              a command that the client refuses ends the run with exit status 1
+  --max-seconds S       end the run after this time in any case; 0: never (default 300, and at a
+                        terminal 0)
   -h, --help            print this text
 
 The Photon cloud is --server ns.photonengine.io:5058 (UDP) or tcp://ns.photonengine.io:4533, with
@@ -137,12 +139,16 @@ Commands:
   stats                        prints {\"event\":\"Stats\",..}: state, user id, round trip and counters;
                                over UDP also resends, and lost and dropped datagrams by reason
   sleep S                      waits S seconds
-  wait EVENT [S [SUBSTRING]]   waits up to S seconds (default 10) for an event of this name whose
-                               printed line contains SUBSTRING, and consumes it
+  wait EVENT [S] [FIELD=VALUE ..]
+                               waits up to S seconds (default 10) for an event of this name that has
+                               these fields, and consumes it
+  wait EVENT S SUBSTRING       the same for an event whose printed line contains SUBSTRING
   wait-count EVENT N S         waits up to S seconds for N events of this name, and consumes them;
                                a ChatMessages event counts as many as it has messages
   wait-state NAME [S]          waits up to S seconds (default 10) until the state has
-                               this name, for example Error. Consumes no event
+                               this name, for example Error. Consumes no event, and is the way to
+                               wait for a connection: a StateChanged names the state that it leaves,
+                               too
   freeze S                     stops the whole client for S seconds: it neither reads nor sends,
                                not even pings, so that a server may end the connection
   drop                         simulates the loss of the connection: closes the socket without a
@@ -159,8 +165,12 @@ Commands:
                                connects again at once
   forget                       forgets all channels with their messages and last IDs; subscriptions
                                on the server stay
+  help [COMMAND]               explains the commands; to a program as {\"event\":\"Help\",\"text\":..}
   quit                         disconnects, sends what is queued, and ends, as does the end of the
                                input
+
+Empty lines and lines that begin with # are ignored. At a terminal there is a prompt, and a line
+that is not a command, or a wait that fails, does not end the run.
 
 Commands run in order, each as soon as the one before has finished. Names of channels and users
 contain no spaces here, and in lists no commas. TEXT is the rest of the line after one space. For
@@ -184,7 +194,16 @@ operation, such as properties, or rejects it, an OperationResponse has a return_
 A wait consumes the first matching event that no earlier wait consumed, even if it was printed long
 ago. An event that a wait-count consumed in part does not match a wait. EVENT is the printed name,
 in the same case. During wait and sleep the client keeps the connection alive. The newest 64 MiB of
-printed events are kept for waits.
+printed events are kept for waits. A wait ends early, as a failed one, when the connection has ended
+and the client does not connect again by itself, so that nothing can follow.
+
+In wait FIELD is a field of the event as printed, or of one of its messages, channels or regions;
+dots lead to fields inside of it. All must fit, those of messages in one and the same message. VALUE
+is a text without spaces or in quotes as in JSON, a number, or for CODE and VALUE what they contain:
+  wait StateChanged to=ConnectedToFrontEnd
+  wait ChatMessages 5 channel=general sender=bob content=\"hello there\"
+  wait SubscribeResult channel=general outcome=Done
+  wait Error code=1004 cause.kind=Silent
 
 When a command has finished, the program prints
   {\"event\":\"Command\",\"line\":TEXT OF THE LINE,\"ok\":true|false,\"error\":null|TEXT}
@@ -194,23 +213,24 @@ ok is false if the client rejected the command, for example because it is not co
 nothing was sent, and the run continues. ok does not mean that the server accepted a request: that
 is reported by events.
 
+Control, format and separator characters other than the space are escaped in all lines (\\u2028).
+
 Events are printed as they arrive, with these fields. CODE is {\"name\":..,\"code\":N}, VALUE a tagged
-value, MESSAGE {\"sender\":..,\"content\":VALUE,\"id\":N|null}:
+value, MESSAGE {\"sender\":..,\"content\":VALUE,\"id\":N|null}, REFUSAL {operation, code: CODE, message}:
   StateChanged        from, to: CODE (0 Uninitialized, 1 ConnectingToNameServer,
                       2 ConnectedToNameServer, 3 ConnectingToFrontEnd, 4 ConnectedToFrontEnd,
                       10 Disconnected, -1 Error)
   Error               code: CODE; cause: server, kind (its name and fields), return_code: CODE or
-                      null, text, earlier: the causes of addresses that were tried before;
-                      message: the cause as text
+                      null, text, earlier: the causes of addresses that were tried before,
+                      unsent_messages: N; message: the cause as text
   RegionsResult       code: CODE, 0 for success; regions: a list of {\"code\":..,\"address\":..};
                       message
   Authenticated       user_id, nickname: text or null, data: VALUE or null; from the name server,
                       and from the front end if it sends new data
   SubscribeResult     channels: a list of {\"channel\":..,\"outcome\":\"Done\"|\"Refused\"|\"Failed\"|
-                      \"TimedOut\"|\"ConnectionLost\",\"error\":null|{operation, code: CODE, message},
-                      \"request\":N|null}
+                      \"TimedOut\"|\"ConnectionLost\",\"error\":null|REFUSAL,\"request\":N|null}
   UnsubscribeResult   the same
-  ChatMessages        channel, messages: a list of MESSAGE
+  ChatMessages        channel, messages: a list of MESSAGE; origin: \"Live\"|\"History\"|\"Older\"|\"Late\"
   PrivateMessage      channel: the other user, message: MESSAGE
   ConversationForgotten  user: the conversation with it was the least recently used of too many
   UserStatusUpdate    user, status: CODE, message: {\"name\":\"Kept\"|\"Cleared\"} or
@@ -229,7 +249,7 @@ value, MESSAGE {\"sender\":..,\"content\":VALUE,\"id\":N|null}:
   ReconnectGaveUp     cause: as in Error; the client does not come back by itself
   CredentialsNeeded   no fields
   MessageSent         token: N, id: N
-  MessageRefused      token: N, code: N, error: text, guess: true|false
+  MessageRefused      token: N, error: REFUSAL, guess: true|false
   MessageUnconfirmed  token: N
   BadMessage          error: kind, offset, field; bytes: VALUE
 
@@ -237,14 +257,41 @@ Example:
   connect
   wait-state ConnectedToFrontEnd
   subscribe general -1
-  wait SubscribeResult
+  wait SubscribeResult channel=general outcome=Done
   publish general hello
-  wait ChatMessages 5 hello
+  wait ChatMessages content=hello
 
 Exit status:
   0    quit, or the end of the input
-  1    standard input or output failed, or the system provided no random numbers
+  1    standard input or output failed, the system provided no random numbers, or with --strict the
+       client refused a command
   2    ended by --max-seconds
   3    a wait or wait-count did not find its events in time
   64   wrong arguments, or a line that is not a command
+  130  SIGINT or SIGTERM (Ctrl-C): the client disconnects first; a second one ends it at once
 ";
+
+/// The explanation of all commands of `run`.
+pub(crate) fn commands() -> String {
+    let (_, commands) = RUN.split_once("\nCommands:\n").unwrap_or_default();
+    let (commands, _) = commands.split_once("\n\n").unwrap_or_default();
+    debug_assert!(!commands.is_empty());
+    format!("{commands}\n")
+}
+
+/// The explanation of one command of `run`; empty if there is none of this name.
+pub(crate) fn of_command(name: &str) -> String {
+    let mut text = String::new();
+    let mut is_wanted = false;
+    for line in commands().lines() {
+        let entry = line.strip_prefix("  ").unwrap_or(line);
+        if !entry.starts_with(' ') {
+            is_wanted = entry.split(' ').next() == Some(name);
+        }
+        if is_wanted {
+            text.push_str(line);
+            text.push('\n');
+        }
+    }
+    text
+}

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod arguments;
+mod characters;
 mod demo;
 mod help;
 mod run;

@@ -188,7 +188,7 @@ fn a_whole_run_prints_commands_and_events_in_order() {
     let message = json!({"sender": "alice", "content": {"t": "string", "v": "one"}, "id": 1});
     assert_eq!(
         output.events("ChatMessages"),
-        [json!({"event": "ChatMessages", "channel": "a", "messages": [message]})]
+        [json!({"event": "ChatMessages", "channel": "a", "messages": [message], "origin": "Live"})]
     );
     let stats = output.events("Stats").remove(0);
     assert_eq!(
@@ -413,7 +413,7 @@ fn the_time_of_a_run_is_limited() {
         "tcp://127.0.0.1:1",
         "alice",
         &["--max-seconds", "0.2"],
-        "wait Never 30\n",
+        "wait ChatMessages 30\n",
     );
     assert_eq!(
         (waiting.status, &waiting.events("Command")[0]["ok"]),
@@ -460,4 +460,148 @@ fn a_publish_at_the_end_of_the_input_arrives() {
         format!("{CONNECT}wait PrivateMessage 30 come\nsubscribe a\npublish a last message");
     script(&server.url(Transport::Tcp), "alice", &[], &lines).assert_success();
     bob.end().assert_success();
+}
+
+#[test]
+fn a_wait_for_fields_ignores_the_event_that_leaves_the_state() {
+    let server = start_server(ServerConfig::new());
+    let lines = "connect\nwait StateChanged to=ConnectedToFrontEnd\nsubscribe a,b\n\
+                 wait SubscribeResult channel=a outcome=Done\npublish a one\npublish a two words\n\
+                 wait ChatMessages 30 sender=alice content=\"two words\"\ndisconnect\n\
+                 wait StateChanged 30 from=ConnectedToFrontEnd to=Disconnected\n\
+                 wait StateChanged 30 to=ConnectedToFrontEnd\n";
+    let output = script(&server.url(Transport::Tcp), "alice", &[], lines);
+    assert_eq!(output.status, 3, "only the last wait fails");
+    let failed = last_command(&output);
+    assert_eq!(
+        failed["line"],
+        "wait StateChanged 30 to=ConnectedToFrontEnd"
+    );
+}
+
+#[test]
+fn an_unknown_event_name_lists_the_valid_ones() {
+    let output = script(
+        "tcp://127.0.0.1:1",
+        "alice",
+        &[],
+        "wait ChatMesages 30\nchannels\n",
+    );
+    assert_eq!((output.status, output.events("Channels").len()), (64, 0));
+    let error = last_command(&output)["error"].as_str().unwrap().to_owned();
+    assert!(
+        error.contains("\"ChatMesages\"") && error.contains("ChatMessages, PrivateMessage"),
+        "{error}"
+    );
+}
+
+#[test]
+fn waits_end_when_the_connection_has_ended() {
+    // Each would otherwise wait for longer than the whole run may take.
+    for wait in [
+        "wait ChatMessages 3600",
+        "wait-count ChatMessages 2 3600",
+        "wait-state ConnectedToFrontEnd 3600",
+    ] {
+        let lines = format!("connect\n{wait}\n");
+        let output = script(&unused_address(), "alice", &[], &lines);
+        assert_eq!(output.status, 3, "{wait}: {}", output.stdout);
+        let error = last_command(&output)["error"].as_str().unwrap().to_owned();
+        assert!(error.contains("state Error"), "{error}");
+    }
+    let server = start_server(ServerConfig::new());
+    let url = server.url(Transport::Tcp);
+    let lines = format!("{CONNECT}disconnect\nwait ChatMessages 3600\n");
+    let output = script(&url, "alice", &[], &lines);
+    assert_eq!(output.status, 3);
+    // With restore the client comes back, so the wait goes on.
+    let lines = format!("{CONNECT}subscribe a\nwait SubscribeResult\ndrop\nwait Restored 30\n");
+    script(&url, "alice", &["--restore"], &lines).assert_success();
+}
+
+#[test]
+fn strict_ends_the_run_at_a_refused_command() {
+    let lines = "publish a early\nchannels\n";
+    let lax = script("tcp://127.0.0.1:1", "alice", &[], lines);
+    assert_eq!((lax.status, lax.events("Channels").len()), (0, 1));
+    let strict = script("tcp://127.0.0.1:1", "alice", &["--strict"], lines);
+    assert_eq!((strict.status, strict.events("Channels").len()), (1, 0));
+    assert_eq!(last_command(&strict)["ok"], false);
+    assert!(strict.stderr.contains("--strict"), "{}", strict.stderr);
+}
+
+#[test]
+fn max_seconds_0_is_no_limit() {
+    let output = script(
+        "tcp://127.0.0.1:1",
+        "alice",
+        &["--max-seconds", "0"],
+        "sleep 0.05\n",
+    );
+    output.assert_success();
+}
+
+#[test]
+fn comments_are_ignored_and_help_explains_commands() {
+    let lines = "# a comment\n  # another: dance\nhelp\nhelp wait\n";
+    let output = script("tcp://127.0.0.1:1", "alice", &[], lines);
+    assert_eq!(output.assert_success().events("Command").len(), 2);
+    let help = output.events("Help");
+    let texts: Vec<&str> = help
+        .iter()
+        .map(|help| help["text"].as_str().unwrap())
+        .collect();
+    assert!(texts[0].contains("subscribe CH") && texts[0].contains("quit"));
+    assert!(
+        texts[1].trim_start().starts_with("wait EVENT") && !texts[1].contains("quit"),
+        "{}",
+        texts[1]
+    );
+}
+
+#[test]
+fn hidden_characters_do_not_split_or_disguise_a_line() {
+    let server = start_server(ServerConfig::new());
+    let text = "a\u{2028}b\u{85}c\u{202e}d\u{200b}e\u{9b}31m";
+    let lines = format!(
+        "{CONNECT}subscribe a\npublish a {text}\nwait ChatMessages 30 content={}\n",
+        json!(text)
+    );
+    let output = script(&server.url(Transport::Tcp), "alice", &[], &lines);
+    output.assert_success();
+    assert!(
+        output
+            .stdout
+            .chars()
+            .all(|all| all == '\n' || (' '..='~').contains(&all))
+    );
+    assert_eq!(
+        messages(&output),
+        [("alice".to_owned(), string(text))],
+        "and it is the same text"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_disconnects_first() {
+    let server = start_server(ServerConfig::new());
+    for (signal, wait) in [
+        ("-TERM", "sleep 3600\n"),
+        ("-INT", ""),
+        ("-TERM", "freeze 3600\n"),
+    ] {
+        let mut program = Program::client(&server.url(Transport::Tcp), "alice", &[]);
+        program.write(CONNECT);
+        program.read_until("\"ok\":true,\"error\":null}", 2);
+        program.write(wait);
+        let killed = std::process::Command::new("kill")
+            .args([signal, &program.id().to_string()])
+            .status()
+            .unwrap();
+        assert!(killed.success());
+        let output = program.wait();
+        assert_eq!((output.status, output.stderr.as_str()), (130, ""));
+        assert_eq!(output.states().last(), Some(&10), "{}", output.stdout);
+    }
 }

@@ -1,5 +1,8 @@
 //! [`Command`]: a parsed line of input. `help::RUN` documents the grammar.
 
+use super::condition::{Condition, Filter};
+use super::event_name;
+use crate::help;
 use chat_core::{PrivateOptions, PublishOptions, State, SubscribeOptions};
 use photon_inspect::notation;
 use photon_proto::{Parameters, Value};
@@ -61,12 +64,12 @@ pub(crate) enum Command {
         time: Duration,
     },
     Wait {
-        event: String,
+        event: &'static str,
         time: Duration,
-        substring: Option<String>,
+        filter: Filter,
     },
     WaitCount {
-        event: String,
+        event: &'static str,
         count: usize,
         time: Duration,
     },
@@ -84,6 +87,10 @@ pub(crate) enum Command {
     Resume,
     NetworkChanged,
     Forget,
+    /// Explains all commands, or one.
+    Help {
+        command: Option<String>,
+    },
     Quit,
 }
 
@@ -208,17 +215,16 @@ impl Command {
                 time: time(rest.needed("a time")?)?,
             },
             "wait" => {
-                let event = rest.needed("the name of an event")?.to_owned();
-                let time = rest.next().map_or(Ok(DEFAULT_WAIT), time)?;
-                let substring = rest.trimmed();
+                let event = event_name::parse(rest.needed("the name of an event")?)?;
+                let (time, filter) = rest.filter()?;
                 return Ok(Self::Wait {
                     event,
                     time,
-                    substring: (!substring.is_empty()).then(|| substring.to_owned()),
+                    filter,
                 });
             }
             "wait-count" => Self::WaitCount {
-                event: rest.needed("the name of an event")?.to_owned(),
+                event: event_name::parse(rest.needed("the name of an event")?)?,
                 count: number(rest.needed("the number of events")?, "count")?,
                 time: time(rest.needed("a time")?)?,
             },
@@ -236,6 +242,9 @@ impl Command {
             "resume" => Self::Resume,
             "network-changed" => Self::NetworkChanged,
             "forget" => Self::Forget,
+            "help" => Self::Help {
+                command: rest.next().map(known_command).transpose()?,
+            },
             "quit" => Self::Quit,
             _ => {
                 return Err(format!("unknown command {name:?}"));
@@ -277,6 +286,35 @@ impl<'a> Rest<'a> {
             return Ok(Value::String(text.into()));
         };
         value(&serde_json::from_str(json).map_err(|error| format!("json: {error}"))?)
+    }
+
+    /// The rest of a `wait`: a time and conditions, in any order; or a time and a text.
+    fn filter(&mut self) -> Result<(Duration, Filter), String> {
+        let (mut wait, mut conditions) = (None, Vec::new());
+        while !self.trimmed().is_empty() {
+            let line = self.0.trim_start();
+            if let Some(condition) = Condition::take(line) {
+                let (condition, rest) = condition?;
+                conditions.push(condition);
+                self.0 = rest;
+            } else if wait.is_none() {
+                wait = Some(time(self.next().unwrap_or_default())?);
+            } else if conditions.is_empty() {
+                let filter = Filter::contains(self.trimmed());
+                return Ok((wait.unwrap_or(DEFAULT_WAIT), filter));
+            } else {
+                let word = self.next().unwrap_or_default();
+                return Err(format!(
+                    "{word:?} is not FIELD=VALUE: put a value with spaces in quotes, as in content=\"two words\""
+                ));
+            }
+        }
+        let filter = if conditions.is_empty() {
+            Filter::Any
+        } else {
+            Filter::Fields(conditions)
+        };
+        Ok((wait.unwrap_or(DEFAULT_WAIT), filter))
     }
 
     fn status(&mut self) -> Result<i32, String> {
@@ -386,6 +424,14 @@ fn parameters(text: &str) -> Result<Parameters, String> {
     }
 }
 
+/// The name of a command, for `help`.
+fn known_command(name: &str) -> Result<String, String> {
+    if help::of_command(name).is_empty() {
+        return Err(format!("unknown command {name:?}"));
+    }
+    Ok(name.to_owned())
+}
+
 fn list(text: &str) -> Vec<String> {
     text.split(',').map(str::to_owned).collect()
 }
@@ -421,7 +467,7 @@ fn time(text: &str) -> Result<Duration, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Command, DEFAULT_WAIT, Message};
+    use super::{Command, Condition, DEFAULT_WAIT, Filter, Message};
     use crate::help;
     use chat_core::{PrivateOptions, PublishOptions, State, SubscribeOptions};
     use photon_proto::Value;
@@ -430,6 +476,11 @@ mod tests {
 
     fn names(names: &[&str]) -> Vec<String> {
         names.iter().map(|&name| name.to_owned()).collect()
+    }
+
+    fn fields(all: &[&str]) -> Filter {
+        let condition = |text| Condition::take(text).unwrap().unwrap().0;
+        Filter::Fields(all.iter().copied().map(condition).collect())
     }
 
     fn publish(channel: &str, content: impl Into<Value>, web: bool) -> Command {
@@ -619,23 +670,47 @@ mod tests {
             (
                 "wait Error",
                 Command::Wait {
-                    event: "Error".into(),
+                    event: "Error",
                     time: DEFAULT_WAIT,
-                    substring: None,
+                    filter: Filter::Any,
                 },
             ),
             (
-                "wait A 2.5 \"b c\" ",
+                "wait Gap 2.5 \"b c\" ",
                 Command::Wait {
-                    event: "A".into(),
+                    event: "Gap",
                     time: Duration::from_millis(2500),
-                    substring: Some("\"b c\"".into()),
+                    filter: Filter::contains("\"b c\""),
                 },
             ),
             (
-                "wait-count A 3 1",
+                "wait Gap channel=a  after=5",
+                Command::Wait {
+                    event: "Gap",
+                    time: DEFAULT_WAIT,
+                    filter: fields(&["channel=a", "after=5"]),
+                },
+            ),
+            (
+                "wait ChatMessages 2 content=\"b c\" sender=bob",
+                Command::Wait {
+                    event: "ChatMessages",
+                    time: Duration::from_secs(2),
+                    filter: fields(&["content=\"b c\"", "sender=bob"]),
+                },
+            ),
+            (
+                "wait StateChanged to=ConnectedToFrontEnd 2",
+                Command::Wait {
+                    event: "StateChanged",
+                    time: Duration::from_secs(2),
+                    filter: fields(&["to=ConnectedToFrontEnd"]),
+                },
+            ),
+            (
+                "wait-count Gap 3 1",
                 Command::WaitCount {
-                    event: "A".into(),
+                    event: "Gap",
                     count: 3,
                     time: Duration::from_secs(1),
                 },
@@ -667,6 +742,13 @@ mod tests {
             ("resume", Command::Resume),
             ("network-changed", Command::NetworkChanged),
             ("forget", Command::Forget),
+            ("help", Command::Help { command: None }),
+            (
+                "help wait",
+                Command::Help {
+                    command: Some("wait".into()),
+                },
+            ),
             ("quit", Command::Quit),
         ] {
             assert_eq!(Command::parse(line), Ok(expected), "{line}");
@@ -787,10 +869,18 @@ mod tests {
             ("sleep NaN", "seconds"),
             ("sleep 1e300", "seconds"),
             ("wait", "missing"),
-            ("wait A soon", "seconds"),
-            ("wait-count A", "missing"),
-            ("wait-count A -1 1", "count"),
-            ("wait-count A 1", "a time is missing"),
+            ("wait Gap soon", "seconds"),
+            ("wait Gaps", "use one of StateChanged, Error"),
+            ("wait Command 1 x", "use one of StateChanged, Error"),
+            ("wait-count gap 1 1", "use one of StateChanged, Error"),
+            ("wait Gap channel=a b", "seconds"),
+            ("wait Gap 1 channel=a b", "in quotes"),
+            ("wait Gap channel=\"a", "in quotes"),
+            ("help dance", "unknown command"),
+            ("help wait now", "no further argument"),
+            ("wait-count Gap", "missing"),
+            ("wait-count Gap -1 1", "count"),
+            ("wait-count Gap 1", "a time is missing"),
             ("wait-state", "the name of a state is missing"),
             ("wait-state Connected", "use one of Error, Uninitialized"),
             ("wait-state Error soon", "seconds"),

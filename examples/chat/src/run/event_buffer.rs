@@ -1,5 +1,6 @@
 //! [`EventBuffer`]: printed events that a `wait` may still consume.
 
+use super::condition::Filter;
 use std::collections::VecDeque;
 
 /// The cap of buffered lines, far more than a script waits for. The oldest events are dropped
@@ -44,18 +45,15 @@ impl EventBuffer {
         }
     }
 
-    /// Consumes the first event of this name whose line contains `substring`. `searched` starts at
-    /// 0 and lets the next call for the same search skip the events that this one has seen.
-    pub(crate) fn take(&mut self, searched: &mut u64, name: &str, substring: Option<&str>) -> bool {
+    /// Consumes the first event of this name that fits. `searched` starts at 0 and lets the next call for the same search skip the events that this one has seen.
+    pub(crate) fn take(&mut self, searched: &mut u64, name: &str, filter: &Filter) -> bool {
         debug_assert!(*searched <= self.next, "a search of another buffer");
         let start = self
             .events
             .partition_point(|event| event.number < *searched);
         *searched = self.next;
         let fits = |event: &Event| {
-            event.name == name
-                && !event.partly_consumed
-                && substring.is_none_or(|substring| event.line.contains(substring))
+            event.name == name && !event.partly_consumed && filter.fits(&event.line)
         };
         let Some(at) = self.events.range(start..).position(fits) else {
             return false;
@@ -101,7 +99,7 @@ impl EventBuffer {
 
 #[cfg(test)]
 mod tests {
-    use super::{EventBuffer, MAX_BYTES};
+    use super::{EventBuffer, Filter, MAX_BYTES};
 
     fn three() -> EventBuffer {
         let mut buffer = EventBuffer::default();
@@ -114,28 +112,31 @@ mod tests {
     #[test]
     fn a_wait_consumes_the_first_event_that_fits() {
         let mut buffer = three();
-        assert!(buffer.take(&mut 0, "A", Some("ee")));
-        assert!(!buffer.take(&mut 0, "A", Some("ee")));
-        assert!(buffer.take(&mut 0, "A", None));
-        assert!(!buffer.take(&mut 0, "A", None));
-        assert!(buffer.take(&mut 0, "B", None));
+        assert!(buffer.take(&mut 0, "A", &Filter::contains("ee")));
+        assert!(!buffer.take(&mut 0, "A", &Filter::contains("ee")));
+        assert!(buffer.take(&mut 0, "A", &Filter::Any));
+        assert!(!buffer.take(&mut 0, "A", &Filter::Any));
+        assert!(buffer.take(&mut 0, "B", &Filter::Any));
         assert_eq!(buffer.bytes, 0);
     }
 
     #[test]
     fn a_search_continues_with_new_events() {
         let (mut buffer, mut searched) = (three(), 0);
-        assert!(!buffer.take(&mut searched, "C", None));
-        assert!(!buffer.take(&mut searched, "A", None), "searched before");
+        assert!(!buffer.take(&mut searched, "C", &Filter::Any));
+        assert!(
+            !buffer.take(&mut searched, "A", &Filter::Any),
+            "searched before"
+        );
         buffer.add("C", String::new(), 1);
-        assert!(buffer.take(&mut searched, "C", None));
+        assert!(buffer.take(&mut searched, "C", &Filter::Any));
     }
 
     #[test]
     fn a_count_may_consume_a_part_of_an_event() {
         let mut buffer = three();
         assert_eq!(buffer.take_count("B", 2), 2);
-        assert!(!buffer.take(&mut 0, "B", None), "partly consumed");
+        assert!(!buffer.take(&mut 0, "B", &Filter::Any), "partly consumed");
         assert_eq!(buffer.take_count("B", 2), 1);
         assert_eq!(buffer.take_count("A", 0), 0);
         assert_eq!(buffer.take_count("A", 5), 2);
@@ -146,8 +147,8 @@ mod tests {
     fn the_oldest_events_are_dropped_at_the_cap() {
         let mut buffer = three();
         buffer.add("C", "x".repeat(MAX_BYTES - 5), 1);
-        assert!(!buffer.take(&mut 0, "B", None));
-        assert!(buffer.take(&mut 0, "A", Some("three")));
-        assert!(buffer.take(&mut 0, "C", None));
+        assert!(!buffer.take(&mut 0, "B", &Filter::Any));
+        assert!(buffer.take(&mut 0, "A", &Filter::contains("three")));
+        assert!(buffer.take(&mut 0, "C", &Filter::Any));
     }
 }

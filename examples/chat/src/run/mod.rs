@@ -2,32 +2,39 @@
 //! one object per line.
 //!
 //! ```text
-//!   standard input ──> input ──> command ──> Session ──> json ──> standard output
-//!                                                          └───> event_buffer (for wait)
+//!   standard input ──> input ──> command ──> Session ──> json ──> line ──> standard output
+//!                                                          └────> event_buffer (for wait)
 //! ```
 
 mod command;
+mod condition;
 mod event_buffer;
+mod event_name;
 mod input;
+mod interrupt;
 mod json;
+mod line;
 
-use crate::NAME;
+use crate::{NAME, help};
 use chat_core::{
-    ChatConfig, ConnectOptions, MessageToken, OperationOptions, PropertyOptions, RequestError,
-    StatusMessage,
+    ChatConfig, ConnectOptions, Event, MessageToken, OperationOptions, PropertyOptions,
+    RequestError, State, StatusMessage,
 };
 use chat_std_io::{CloseOutcome, Session, SessionOptions, Tls};
 use command::{Command, Message};
 use command_line::{EX_USAGE, LevelFilter, output_error, print_error};
 use event_buffer::EventBuffer;
 use input::{Lines, Next};
-use std::io::{self, Write};
+use interrupt::{INTERRUPTED, Interrupt};
+use line::{escaped, print};
+use serde_json::json;
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
 
 /// The default of `--max-seconds`.
-pub(crate) const MAX_RUN: Duration = Duration::from_secs(300);
+const MAX_RUN: Duration = Duration::from_secs(300);
 /// The longest wait for the last bytes to be sent.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// The process is ended by force so long after `--max-seconds`, for example if it blocks because
@@ -45,8 +52,11 @@ pub(crate) struct Options {
     /// The certificates that `wss://` trusts.
     pub(crate) tls: Tls,
     pub(crate) region: String,
-    /// The longest duration of the run.
-    pub(crate) max: Duration,
+    /// The longest duration of the run: zero for no limit; without a value five minutes, and no
+    /// limit at a terminal.
+    pub(crate) max: Option<Duration>,
+    /// Whether a refused command ends the run.
+    pub(crate) strict: bool,
     pub(crate) log_level: LevelFilter,
 }
 
@@ -57,8 +67,12 @@ enum Ending {
     Quit,
     BadCommand,
     WaitFailed,
+    /// With `--strict`: a command was rejected.
+    Rejected,
     /// `--max-seconds` have passed.
     TimeOver,
+    /// SIGINT or SIGTERM.
+    Interrupted,
     Input(io::Error),
     Output(io::Error),
 }
@@ -99,8 +113,16 @@ pub(crate) fn run(options: Options) -> ExitCode {
         tls,
         region,
         max,
+        strict,
         log_level: _,
     } = options;
+    let interactive = io::stdin().is_terminal() && io::stderr().is_terminal();
+    let max = match max {
+        // A limit protects from scripts that hang. A person would lose the session.
+        None if interactive => None,
+        None => Some(MAX_RUN),
+        Some(max) => (!max.is_zero()).then_some(max),
+    };
     let mut session = match Session::with_options(config, SessionOptions::new().tls(tls)) {
         Ok(session) => session,
         Err(error) => {
@@ -108,10 +130,12 @@ pub(crate) fn run(options: Options) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    thread::spawn(move || {
-        thread::sleep(max.saturating_add(GRACE));
-        std::process::exit(TIME_OVER.into());
-    });
+    if let Some(max) = max {
+        thread::spawn(move || {
+            thread::sleep(max.saturating_add(GRACE));
+            std::process::exit(TIME_OVER.into());
+        });
+    }
     let waker = match session.waker() {
         Ok(waker) => waker,
         Err(error) => {
@@ -119,15 +143,25 @@ pub(crate) fn run(options: Options) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let lines = Lines::of_stdin(waker);
-    let (buffer, started) = (EventBuffer::default(), Instant::now());
+    let interrupt = match Interrupt::handle(waker.clone()) {
+        Ok(interrupt) => interrupt,
+        Err(error) => {
+            print_error(NAME, format_args!("handling signals: {error}"));
+            return ExitCode::FAILURE;
+        }
+    };
     let mut run = Run {
         session,
         region,
-        lines,
-        buffer,
-        started,
+        lines: Lines::of_stdin(waker),
+        buffer: EventBuffer::default(),
+        started: Instant::now(),
         max,
+        strict,
+        interactive,
+        prompted: false,
+        comes_back: false,
+        interrupt,
     };
     let ending = run.execute_all().unwrap_or_else(Ending::Output);
     run.end(ending)
@@ -140,7 +174,16 @@ struct Run {
     /// Printed events that no `wait` has consumed.
     buffer: EventBuffer,
     started: Instant,
-    max: Duration,
+    /// `None` for no limit.
+    max: Option<Duration>,
+    strict: bool,
+    /// A person writes the commands: there is a prompt, and an error does not end the run.
+    interactive: bool,
+    /// The prompt is the last thing on the terminal.
+    prompted: bool,
+    /// The connection ended, and the client connects again by itself.
+    comes_back: bool,
+    interrupt: Interrupt,
 }
 
 impl Run {
@@ -151,7 +194,7 @@ impl Run {
                 Err(ending) => return Ok(ending),
             };
             let text = String::from_utf8_lossy(&line);
-            if text.trim().is_empty() {
+            if text.trim().is_empty() || text.trim_start().starts_with('#') {
                 continue;
             }
             let command = match std::str::from_utf8(&line) {
@@ -168,12 +211,15 @@ impl Run {
             };
             let (error, ending) = match executed {
                 Executed::Accepted | Executed::Message(_) => (None, None),
-                Executed::Rejected(error) => (Some(error), None),
+                Executed::Rejected(error) => (Some(error), self.strict.then_some(Ending::Rejected)),
                 Executed::Ends(ending, error) => (error, Some(ending)),
             };
             print(&json::command(&text, token, error.as_deref()).to_string())?;
-            if let Some(ending) = ending {
-                return Ok(ending);
+            match ending {
+                // A person reads the error and writes the line again.
+                Some(Ending::BadCommand | Ending::WaitFailed) if self.interactive => {}
+                Some(ending) => return Ok(ending),
+                None => {}
             }
             // Sends the command's request before the next command runs, and reads what has arrived.
             let _more = self.session.service();
@@ -184,17 +230,36 @@ impl Run {
     /// Waits for the next line of input and drives the session meanwhile.
     fn next_line(&mut self) -> io::Result<Result<Vec<u8>, Ending>> {
         loop {
+            if self.interrupt.caught() {
+                return Ok(Err(Ending::Interrupted));
+            }
             let left = self.left();
             if left.is_zero() {
                 return Ok(Err(Ending::TimeOver));
             }
             match self.lines.next() {
-                Next::Line(line) => return Ok(Ok(line)),
+                Next::Line(line) => {
+                    self.prompted = false;
+                    return Ok(Ok(line));
+                }
                 Next::End => return Ok(Err(Ending::Quit)),
                 Next::Failed(error) => return Ok(Err(Ending::Input(error))),
-                Next::NotYet => self.session.wait(left),
+                Next::NotYet => {
+                    self.prompt();
+                    self.session.wait(left);
+                }
             }
             self.print_events()?;
+        }
+    }
+
+    /// Shows a person that the program waits for a command.
+    fn prompt(&mut self) {
+        if self.interactive && !self.prompted {
+            let mut terminal = io::stderr();
+            // Without a terminal nobody misses it.
+            let _shown = write!(terminal, "{NAME}> ").and_then(|()| terminal.flush());
+            self.prompted = true;
         }
     }
 
@@ -267,57 +332,44 @@ impl Run {
                 print(&json::stats(&self.session).to_string())?;
                 Executed::Accepted
             }
-            Command::Sleep { time } => match self.drive_until(time, |_, _| false)? {
+            Command::Sleep { time } => match self.drive_until(time, false, |_, _| false)? {
                 Driven::TimeOver => time_over(),
-                Driven::Found | Driven::NotFound => Executed::Accepted,
+                Driven::Interrupted => interrupted(),
+                Driven::Found | Driven::NotFound | Driven::Ended => Executed::Accepted,
             },
             Command::Wait {
                 event,
                 time,
-                substring,
+                filter,
             } => {
                 let mut seen = 0;
-                match self.drive_until(time, |buffer, _| {
-                    buffer.take(&mut seen, &event, substring.as_deref())
-                })? {
-                    Driven::Found => Executed::Accepted,
-                    Driven::NotFound => {
-                        wait_failed(format!("no such event within {} s", time.as_secs_f64()))
-                    }
-                    Driven::TimeOver => time_over(),
-                }
+                let driven = self.drive_until(time, true, |buffer, _| {
+                    buffer.take(&mut seen, event, &filter)
+                })?;
+                self.waited(driven, time, "no such event")
             }
             Command::WaitCount { event, count, time } => {
                 let mut missing = count;
-                let all = |buffer: &mut EventBuffer, _: &Session| {
-                    missing -= buffer.take_count(&event, missing);
+                let driven = self.drive_until(time, true, |buffer, _| {
+                    missing -= buffer.take_count(event, missing);
                     missing == 0
-                };
-                match self.drive_until(time, all)? {
-                    Driven::Found => Executed::Accepted,
-                    Driven::NotFound => {
-                        let found = count - missing;
-                        let seconds = time.as_secs_f64();
-                        wait_failed(format!("{found} of {count} events within {seconds} s"))
-                    }
-                    Driven::TimeOver => time_over(),
-                }
+                })?;
+                let found = count - missing;
+                self.waited(driven, time, &format!("{found} of {count} events"))
             }
             Command::WaitState { state, time } => {
-                match self.drive_until(time, |_, session| session.chat.state() == state)? {
-                    Driven::Found => Executed::Accepted,
-                    Driven::NotFound => {
-                        let (now, seconds) = (self.session.chat.state(), time.as_secs_f64());
-                        wait_failed(format!("the state is {now} after {seconds} s"))
-                    }
-                    Driven::TimeOver => time_over(),
-                }
+                let reached = |_: &mut EventBuffer, now: State| now == state;
+                let driven = self.drive_until(time, true, reached)?;
+                let now = self.session.chat.state();
+                self.waited(driven, time, &format!("the state is {now}"))
             }
             Command::Freeze { time } => {
                 let left = self.left();
                 // Without driving the session: the command simulates a program that hangs.
-                thread::sleep(time.min(left));
-                if time < left {
+                self.interrupt.sleep(time.min(left));
+                if self.interrupt.caught() {
+                    interrupted()
+                } else if time < left {
                     Executed::Accepted
                 } else {
                     time_over()
@@ -339,26 +391,45 @@ impl Run {
                 chat.forget_channels();
                 Executed::Accepted
             }
+            Command::Help { command } => {
+                let text = command.map_or(help::commands(), |name| help::of_command(&name));
+                if io::stdout().is_terminal() {
+                    let mut out = io::stdout().lock();
+                    out.write_all(text.as_bytes())?;
+                } else {
+                    // Whoever reads the output as JSON can go on doing so.
+                    print(&json!({"event": "Help", "text": text}).to_string())?;
+                }
+                Executed::Accepted
+            }
             Command::Quit => Executed::Ends(Ending::Quit, None),
         })
     }
 
-    /// Drives the session until `found` returns true, `time` has passed, or the run's time is over.
+    /// Drives the session until `found` returns true, `time` has passed, or the run's time is over;
+    /// `for_events` ends it also when the connection has ended and nothing more can arrive.
     fn drive_until(
         &mut self,
         time: Duration,
-        mut found: impl FnMut(&mut EventBuffer, &Session) -> bool,
+        for_events: bool,
+        mut found: impl FnMut(&mut EventBuffer, State) -> bool,
     ) -> io::Result<Driven> {
         let started = Instant::now();
         loop {
             self.print_events()?;
-            if found(&mut self.buffer, &self.session) {
+            if found(&mut self.buffer, self.session.chat.state()) {
                 return Ok(Driven::Found);
+            }
+            if self.interrupt.caught() {
+                return Ok(Driven::Interrupted);
             }
             let left = time.saturating_sub(started.elapsed());
             let left_of_run = self.left();
             if left_of_run.is_zero() {
                 return Ok(Driven::TimeOver);
+            }
+            if for_events && self.has_ended() {
+                return Ok(Driven::Ended);
             }
             if left.is_zero() {
                 return Ok(Driven::NotFound);
@@ -367,15 +438,56 @@ impl Run {
         }
     }
 
+    /// The result of a command that waited for something.
+    fn waited(&self, driven: Driven, time: Duration, found: &str) -> Executed {
+        let seconds = time.as_secs_f64();
+        match driven {
+            Driven::Found => Executed::Accepted,
+            Driven::NotFound => wait_failed(format!("{found} within {seconds} s")),
+            Driven::Ended => {
+                let state = self.session.chat.state();
+                wait_failed(format!(
+                    "{found}, and the wait ended early: there is no connection (state {state}), and the client does \
+                     not connect by itself. Use connect, reconnect, or the option --restore"
+                ))
+            }
+            Driven::TimeOver => time_over(),
+            Driven::Interrupted => interrupted(),
+        }
+    }
+
+    /// Whether the connection has ended and there is no attempt to get another, so that no event can
+    /// follow. Before the first connection that is not so: the state is not that of an end.
+    fn has_ended(&self) -> bool {
+        let state = self.session.chat.state();
+        matches!(state, State::Disconnected | State::Error) && !self.comes_back
+    }
+
     /// The time until `--max-seconds` have passed.
     fn left(&self) -> Duration {
-        self.max.saturating_sub(self.started.elapsed())
+        // Any time that a sleep accepts: the loops look again.
+        const UNLIMITED: Duration = Duration::from_secs(24 * 60 * 60);
+        self.max
+            .map_or(UNLIMITED, |max| max.saturating_sub(self.started.elapsed()))
     }
 
     fn print_events(&mut self) -> io::Result<()> {
         while let Some(event) = self.session.poll_event() {
+            match &event {
+                Event::ReconnectScheduled { .. } => self.comes_back = true,
+                Event::ReconnectGaveUp { .. } | Event::StateChanged { .. } => {
+                    self.comes_back = false;
+                }
+                _ => {}
+            }
+            if self.prompted {
+                // Below the prompt, which follows again.
+                drop(writeln!(io::stderr()));
+                self.prompted = false;
+            }
             let line = json::event(&event).to_string();
             print(&line)?;
+            let line = escaped(&line).into_owned();
             self.buffer.add(event.name(), line, json::weight(&event));
         }
         Ok(())
@@ -396,6 +508,11 @@ impl Run {
             (Ending::Quit, Ok(())) => ExitCode::SUCCESS,
             (Ending::BadCommand, _) => ExitCode::from(EX_USAGE),
             (Ending::WaitFailed, _) => ExitCode::from(WAIT_FAILED),
+            (Ending::Rejected, _) => {
+                print_error(NAME, "the client refused a command: --strict ends the run");
+                ExitCode::FAILURE
+            }
+            (Ending::Interrupted, _) => ExitCode::from(INTERRUPTED),
             (Ending::TimeOver, _) => {
                 print_error(NAME, "ended by --max-seconds");
                 ExitCode::from(TIME_OVER)
@@ -412,8 +529,11 @@ impl Run {
 enum Driven {
     Found,
     NotFound,
+    /// There is no connection, and the client does not connect by itself.
+    Ended,
     /// `--max-seconds` have passed.
     TimeOver,
+    Interrupted,
 }
 
 fn wait_failed(error: String) -> Executed {
@@ -427,10 +547,6 @@ fn time_over() -> Executed {
     )
 }
 
-/// Prints a line and flushes it, so that a script can wait for it.
-fn print(line: &str) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    out.write_all(line.as_bytes())?;
-    out.write_all(b"\n")?;
-    out.flush()
+fn interrupted() -> Executed {
+    Executed::Ends(Ending::Interrupted, Some("the run was interrupted".into()))
 }

@@ -23,6 +23,8 @@ pub(crate) fn unused_address() -> String {
 /// A running child process.
 pub(crate) struct Program {
     child: Child,
+    /// What [`Program::read_until`] has read of the output.
+    read: String,
     pub(crate) stdin: Option<ChildStdin>,
 }
 
@@ -53,7 +55,11 @@ impl Program {
             .spawn()
             .unwrap();
         let stdin = child.stdin.take();
-        Self { child, stdin }
+        Self {
+            child,
+            read: String::new(),
+            stdin,
+        }
     }
 
     /// Starts `photon-chat run` with this server. It ends after 60 seconds at the latest.
@@ -77,6 +83,22 @@ impl Program {
         let _ended = self.stdin.as_mut().unwrap().write_all(lines.as_bytes());
     }
 
+    /// The number of the process, to send it a signal.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Reads its output until it contains `text` so many times.
+    pub(crate) fn read_until(&mut self, text: &str, times: usize) {
+        let out = self.child.stdout.as_mut().unwrap();
+        let mut byte = [0];
+        while self.read.matches(text).count() < times {
+            // By the byte, so that nothing is taken that follows. The output is ASCII.
+            out.read_exact(&mut byte).unwrap();
+            self.read.push(byte[0].into());
+        }
+    }
+
     /// Closes its standard input and waits until it ends.
     pub(crate) fn end(mut self) -> Output {
         self.stdin = None;
@@ -91,7 +113,7 @@ impl Program {
             stderr.read_to_string(&mut text).unwrap();
             text
         });
-        let mut stdout = String::new();
+        let mut stdout = self.read;
         if let Some(mut out) = self.child.stdout.take() {
             out.read_to_string(&mut stdout).unwrap();
         }
