@@ -4,12 +4,11 @@
 use photon_proto::{Array, Text, Timestamp, Value};
 
 use crate::connections::{ConnectionId, Connections};
-use crate::core::ServerCore;
 use crate::event::Event;
 use crate::requests::Subscribe;
 use chat_core::codes::{event, parameter as p};
 
-/// An entry of the journal that [`ServerCore::keep_journal`] begins.
+/// An entry of the journal that [`ServerCore::keep_journal`](crate::ServerCore::keep_journal) begins.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct JournalEntry {
@@ -48,6 +47,14 @@ pub enum JournalKind {
 pub(crate) struct Journal(Option<Vec<JournalEntry>>);
 
 impl Journal {
+    pub(crate) fn begin(&mut self) {
+        self.0.get_or_insert_default();
+    }
+
+    pub(crate) fn take(&mut self) -> Vec<JournalEntry> {
+        self.0.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
     /// Notes an event that goes to these connections, if it has messages of a public channel.
     pub(crate) fn note_event(
         &mut self,
@@ -119,29 +126,4 @@ impl Journal {
 fn user_of(connections: &Connections, id: ConnectionId) -> Option<Text> {
     let (_, user_id) = connections.get(id)?.user.as_ref()?;
     Some(user_id.clone())
-}
-
-impl ServerCore {
-    /// Begins to keep a journal of subscriptions, and of the messages of public channels that are
-    /// sent. It has no limit: take it from time to time.
-    pub fn keep_journal(&mut self) {
-        self.journal.0.get_or_insert_default();
-    }
-
-    /// Returns the entries of the journal since the last call, in the order in which they happened.
-    ///
-    /// ```
-    /// use dev_server::{ServerConfig, ServerCore};
-    ///
-    /// let mut core = ServerCore::new(ServerConfig::new(), [1; 32]);
-    /// core.keep_journal();
-    /// assert_eq!(core.take_journal(), []);
-    /// ```
-    pub fn take_journal(&mut self) -> Vec<JournalEntry> {
-        self.journal
-            .0
-            .as_mut()
-            .map(std::mem::take)
-            .unwrap_or_default()
-    }
 }

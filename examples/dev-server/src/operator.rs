@@ -7,6 +7,7 @@ use crate::channel_events::messages_event;
 use crate::channels::Channel;
 use crate::context::Context;
 use crate::core::ServerCore;
+use crate::journal::JournalEntry;
 use crate::partition::{Partition, PartitionKey};
 use crate::stats::StoredMessage;
 
@@ -119,6 +120,25 @@ impl ServerCore {
                 content: message.content.clone(),
             })
             .collect()
+    }
+
+    /// Begins to keep a journal of subscriptions, and of the messages of public channels that are
+    /// sent. It has no limit: take it from time to time.
+    pub fn keep_journal(&mut self) {
+        self.journal.begin();
+    }
+
+    /// Returns the entries of the journal since the last call, in the order in which they happened.
+    ///
+    /// ```
+    /// use dev_server::{ServerConfig, ServerCore};
+    ///
+    /// let mut core = ServerCore::new(ServerConfig::new(), [1; 32]);
+    /// core.keep_journal();
+    /// assert_eq!(core.take_journal(), []);
+    /// ```
+    pub fn take_journal(&mut self) -> Vec<JournalEntry> {
+        self.journal.take()
     }
 
     pub(crate) fn make_partition(&mut self, key: &PartitionKey) {
