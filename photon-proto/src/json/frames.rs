@@ -154,10 +154,9 @@ impl Reader<'static> {
     ///
     /// * Bytes that are not UTF-8 become U+FFFD, if the frames can be told apart then. Once the text
     ///   would exceed the limit on its length, they become `?`.
-    /// * Values, and all memory, are limited only when the message is decoded. An array or object
-    ///   with more values than the limit becomes a text that decoding rejects at its place. A message
-    ///   with more than three times the limit, wherever they are, is rejected: finding their ends alone
-    ///   would take too long.
+    /// * Values, and all memory, are limited only when the message is decoded. A message with
+    ///   more than eight times the limit on values, wherever they are, is rejected: finding their ends
+    ///   alone would take too long.
     /// * An array or object that is nested too deeply becomes an empty array, which decoding rejects
     ///   at its place.
     /// * A double that would make the message exceed the limit on its length, although its text does

@@ -53,7 +53,7 @@ pub(super) fn read(
     out: &mut Vec<u8>,
 ) -> Result<Frame<'static>, DecodeError> {
     let start = out.len();
-    let mut sink = Sink::new(core::mem::take(out), limits, tolerant, json.len());
+    let mut sink = Sink::new(core::mem::take(out), limits, tolerant);
     let mut result = message(role, limits, &mut Parser::new(json, base), start, &mut sink);
     if tolerant && matches!(&result, Err(error) if error.kind == DecodeErrorKind::TooLong) {
         // A server relays what others send: their numbers must not cost the whole message. Not at

@@ -18,23 +18,19 @@ const UNDECODABLE: [u8; 3] = [STRING, 1, 0xFF];
 const FIELD: &str = "JSON value";
 
 /// How many times as many values as a message may have are examined in a text.
-const EXAMINED: u32 = 3;
+const EXAMINED: u32 = 8;
 
 /// The 1.8 message under construction, with the remaining limits of its frame.
 pub(super) struct Sink {
     encoder: Encoder,
     budget: Budget,
     depth: u32,
-    /// The depth at the beginning.
-    outermost: u32,
     /// Whether an error is to cost one value, if it can. Decoding the message limits what is not
     /// limited here.
     tolerant: bool,
     /// How many more values may be looked at, if the sink is tolerant. What is replaced was looked at
     /// too, so this is not the budget.
     values_left: u32,
-    /// Whether the text is so long that it may have too many values, if the sink is tolerant.
-    counts_first: bool,
     /// See [`Sink::restart`].
     growth: usize,
 }
@@ -43,8 +39,8 @@ pub(super) struct Sink {
 struct Count(usize);
 
 impl Sink {
-    /// Creates a sink for a text of so many bytes, that appends to `buffer`.
-    pub(super) fn new(buffer: Vec<u8>, limits: &Limits, tolerant: bool, text_bytes: usize) -> Self {
+    /// Creates a sink that appends to `buffer`.
+    pub(super) fn new(buffer: Vec<u8>, limits: &Limits, tolerant: bool) -> Self {
         // The encoder limits only the length: values are charged to the budget, containers to the
         // depth.
         let bytes = Limits {
@@ -56,11 +52,8 @@ impl Sink {
             encoder: Encoder::new(buffer, Protocol::V18, &bytes),
             budget: Budget::new(limits),
             depth: limits.max_depth,
-            outermost: limits.max_depth,
             tolerant,
             values_left: u32::MAX,
-            // A value takes at least a byte, and a comma or bracket.
-            counts_first: tolerant && text_bytes / 2 >= limits.max_values as usize,
             growth: usize::MAX,
         };
         if tolerant {
@@ -101,11 +94,7 @@ impl Sink {
                 at,
                 FIELD,
             ))?;
-            // The elements of a parameter are charged when it is decoded, all at once: what one of
-            // them contains must not use up what the others need.
-            if self.depth == self.outermost {
-                return Ok(());
-            }
+            return Ok(());
         }
         self.budget.values(1, at, FIELD)
     }
@@ -209,8 +198,7 @@ impl Sink {
     }
 
     /// Transcodes a container with `read`. If the sink is tolerant, one that is nested too deeply
-    /// becomes an empty array, so that decoding the message finds a container too many at its place;
-    /// and one with too many values, if it is inside of no other one, becomes undecodable.
+    /// becomes an empty array, so that decoding the message finds a container too many at its place.
     fn nested(
         &mut self,
         p: &mut Parser<'_>,
@@ -225,33 +213,9 @@ impl Sink {
             return Err(DecodeError::new(DecodeErrorKind::TooDeep, at, "container"));
         };
         let outside = core::mem::replace(&mut self.depth, inside);
-        if outside == self.outermost && self.has_too_many_values(p)? {
-            self.depth = outside;
-            return self.put(&UNDECODABLE, at);
-        }
         let result = read(p, self);
         self.depth = outside;
         result
-    }
-
-    /// Whether a tolerant sink has no space for the values of the container that comes next. Moves
-    /// behind it if so.
-    ///
-    /// They are counted first: transcoding costs several times as much, and a container of which it
-    /// is in vain would use up what the others need.
-    fn has_too_many_values(&mut self, p: &mut Parser<'_>) -> Result<bool, DecodeError> {
-        if !self.counts_first {
-            return Ok(false);
-        }
-        let (start, before) = (p.clone(), self.values_left);
-        self.skip(p, FIELD)?;
-        let inside = before.saturating_sub(self.values_left).saturating_sub(1);
-        if inside > self.budget.values_left() {
-            return Ok(true);
-        }
-        *p = start;
-        self.values_left = before;
-        Ok(false)
     }
 }
 

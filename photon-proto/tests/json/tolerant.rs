@@ -234,16 +234,16 @@ fn sound07_too_many_values_cost_only_their_own_element() {
     // As many as fit are untouched.
     let bytes = event(&format!("\"a\",{},\"c\"", flat(90)));
     assert_eq!(elements(&limits, &bytes.unwrap()), [true; 3]);
-    // Beyond three times the limit, whatever they are.
+    // Beyond eight times the limit, whatever they are.
     for list in [
-        vec![flat(80); 5].join(","),
-        vec![nested(80); 5].join(","),
-        flat(400),
-        vec!["1"; 400].join(","),
+        vec![flat(80); 11].join(","),
+        vec![nested(80); 11].join(","),
+        flat(900),
+        vec!["1"; 900].join(","),
     ] {
         assert_eq!(event(&list), Err(DecodeErrorKind::TooManyValues));
     }
-    let unknown = format!("~j~{{\"evt\":0,\"other\":{}}}", nested(500));
+    let unknown = format!("~j~{{\"evt\":0,\"other\":{}}}", nested(900));
     assert_eq!(
         message(&limits, framed(&unknown).into_bytes()),
         Err(DecodeErrorKind::TooManyValues)
