@@ -2,65 +2,215 @@
 
 use crate::demo::Options as DemoOptions;
 use crate::help;
-use crate::run::Options;
-use chat_core::{AuthValues, ChatConfig, Encryption, Restore};
-use chat_std_io::Tls;
-use command_line::{LevelFilter, log_level, number, parsed, seconds, text};
+use crate::run::Options as RunOptions;
+use crate::settings::{self, Settings, Sources};
+use crate::terminal::{Options as TerminalOptions, default_channels};
+use chat_core::Restore;
+use clap::error::ErrorKind;
+use clap::{Arg, ArgAction, ArgMatches};
+use command_line::{LevelFilter, parse_seconds};
+use dev_server::netem::Percent;
 use dev_server::{SubProtocol, Transport};
-use lexopt::{Arg, Parser};
+use std::env;
 use std::ffi::OsString;
+use std::fmt::Display;
+use std::str::FromStr;
+use std::time::Duration;
 
 /// The parsed command line.
 #[derive(Debug)]
 pub(crate) enum Command {
-    Demo(DemoOptions),
-    Run(Box<Options>),
-    Print(&'static str),
+    /// Without a command.
+    Terminal(Box<TerminalOptions>),
+    Demo(Box<DemoOptions>),
+    Run(Box<RunOptions>),
+    Print(String),
 }
 
 /// Parses the arguments after the program's name.
 pub(crate) fn parse(
     arguments: impl IntoIterator<Item = impl Into<OsString>>,
 ) -> Result<Command, String> {
-    let mut parser = Parser::from_args(arguments);
-    match command_line::next(&mut parser)? {
-        None => Err("the command is missing: use demo or run".into()),
-        Some(Arg::Short('h') | Arg::Long("help")) => Ok(Command::Print(help::PROGRAM)),
-        Some(Arg::Short('V') | Arg::Long("version")) => Ok(Command::Print(help::VERSION)),
-        Some(Arg::Value(name)) => match name.to_str() {
-            Some("demo") => parse_demo(&mut parser),
-            Some("run") => parse_run(&mut parser),
-            _ => Err(format!("unknown command {name:?}: use demo or run")),
-        },
-        Some(other) => Err(other.unexpected().to_string()),
+    let arguments = arguments.into_iter().map(Into::into);
+    let all = std::iter::once(OsString::from(crate::NAME)).chain(arguments);
+    let matches = match program().try_get_matches_from(all) {
+        Ok(matches) => matches,
+        Err(error) => return refused(&error),
+    };
+    match matches.subcommand() {
+        None => parse_terminal(&matches).map(|options| Command::Terminal(Box::new(options))),
+        Some(("demo", matches)) => {
+            parse_demo(matches).map(|options| Command::Demo(Box::new(options)))
+        }
+        Some((_, matches)) => parse_run(matches).map(|options| Command::Run(Box::new(options))),
     }
 }
 
-fn parse_demo(parser: &mut Parser) -> Result<Command, String> {
-    const MILLISECONDS: &str = "a whole number of milliseconds";
-    let mut options = DemoOptions::default();
-    while let Some(argument) = command_line::next(parser)? {
-        match argument {
-            Arg::Short('h') | Arg::Long("help") => return Ok(Command::Print(help::DEMO)),
-            Arg::Long("transport") => options.transport = parsed(parser, "transport")?,
-            Arg::Long("protocol") => options.protocol = parsed(parser, "protocol")?,
-            Arg::Long("all") => options.all = true,
-            Arg::Long("crc") => options.crc = true,
-            Arg::Long("loss") => options.conditions.loss = parsed(parser, "loss")?,
-            Arg::Long("duplicate") => options.conditions.duplicate = parsed(parser, "duplicate")?,
-            Arg::Long("corrupt") => options.conditions.corrupt = parsed(parser, "corrupt")?,
-            Arg::Long("delay") => {
-                options.conditions.delay_ms = number(parser, "delay", MILLISECONDS)?;
-            }
-            Arg::Long("jitter") => {
-                options.conditions.jitter_ms = number(parser, "jitter", MILLISECONDS)?;
-            }
-            Arg::Long("log-level") => options.log_level = log_level(parser)?,
-            Arg::Long("seed") => {
-                options.seed = Some(number(parser, "seed", "a number from 0 to 2^64-1")?);
-            }
-            other => return Err(other.unexpected().to_string()),
+/// The texts of `--help` are written by hand, because they explain more than options.
+fn program() -> clap::Command {
+    let command = |name: &'static str, help: &'static str| {
+        // The last one counts, so that a script can add to a line that it was given.
+        clap::Command::new(name)
+            .override_help(help)
+            .args_override_self(true)
+            .disable_help_subcommand(true)
+    };
+    let level = || option("log-level", log_level);
+    let demo = command("demo", help::DEMO)
+        .arg(option("transport", parsed::<Transport>))
+        .arg(option("protocol", parsed::<SubProtocol>))
+        .arg(flag("all"))
+        .arg(flag("crc"))
+        .args(["loss", "duplicate", "corrupt"].map(|name| option(name, parsed::<Percent>)))
+        .args(["delay", "jitter"].map(|name| {
+            option(name, |text| {
+                number::<u64>(text, "a whole number of milliseconds")
+            })
+        }))
+        .arg(option("seed", |text| {
+            number::<u64>(text, "a number from 0 to 2^64-1")
+        }))
+        .arg(level());
+    let run = command("run", help::RUN)
+        .args(settings::options())
+        .args(["restore", "confirm", "strict"].map(flag))
+        .arg(option("queue-bytes", |text| {
+            number::<usize>(text, "a number of bytes")
+        }))
+        .arg(option("max-seconds", parse_seconds))
+        .arg(level());
+    command(crate::NAME, help::PROGRAM)
+        .version(env!("CARGO_PKG_VERSION"))
+        .args(settings::options())
+        .arg(level())
+        .subcommand(demo)
+        .subcommand(run)
+}
+
+fn flag(name: &'static str) -> Arg {
+    Arg::new(name).long(name).action(ArgAction::SetTrue)
+}
+
+fn option<T: Clone + Send + Sync + 'static>(
+    name: &'static str,
+    parse: impl Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static,
+) -> Arg {
+    // A negative number is a wrong value and not an unknown option.
+    Arg::new(name)
+        .long(name)
+        .allow_hyphen_values(true)
+        .value_parser(move |text: &str| parse(text))
+}
+
+fn parsed<T: FromStr<Err: Display>>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|error: T::Err| error.to_string())
+}
+
+fn number<T: FromStr>(text: &str, accepted: &str) -> Result<T, String> {
+    text.parse()
+        .map_err(|_| format!("{text:?} is not {accepted}"))
+}
+
+fn log_level(text: &str) -> Result<LevelFilter, String> {
+    text.parse()
+        .map_err(|_| "choose off, error, warn, info, debug or trace".to_owned())
+}
+
+/// A help that was asked for, or the error of clap without its repetition of the usage.
+fn refused(error: &clap::Error) -> Result<Command, String> {
+    let text = error.to_string();
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Ok(Command::Print(text)),
+        kind => {
+            let text = text.split("\n\nUsage:").next().unwrap_or(&text);
+            let text = text
+                .split("\n\nFor more information")
+                .next()
+                .unwrap_or(text);
+            let text = text.strip_prefix("error: ").unwrap_or(text);
+            let advice = match kind {
+                ErrorKind::InvalidSubcommand => {
+                    "\n  use demo or run, or no command for the terminal chat"
+                }
+                _ => "",
+            };
+            Err(format!("{text}{advice}"))
         }
+    }
+}
+
+/// The chosen level. A client reports events by itself, so that a log is off.
+fn level(matches: &ArgMatches) -> LevelFilter {
+    let level = matches.get_one("log-level").copied();
+    level.unwrap_or(LevelFilter::Off)
+}
+
+fn parse_terminal(matches: &ArgMatches) -> Result<TerminalOptions, String> {
+    let sources = Sources::read(matches, true)?;
+    let has_server = sources.get("server").is_some();
+    let user = sources.get("user").unwrap_or_else(user_name);
+    let channels = match sources.get("channel") {
+        Some(names) => names
+            .split(',')
+            .filter(|name| !name.is_empty())
+            .map(str::to_owned)
+            .collect(),
+        None => default_channels(),
+    };
+    Ok(TerminalOptions {
+        settings: if has_server {
+            Some(Settings::of(&sources)?)
+        } else {
+            None
+        },
+        transport: sources.transport()?.unwrap_or(Transport::Udp),
+        user,
+        channels,
+        log_level: level(matches),
+    })
+}
+
+/// The name of the user of this machine, so that nothing has to be chosen for a first try.
+fn user_name() -> String {
+    let of = |variable| {
+        env::var(variable)
+            .ok()
+            .filter(|name| !name.trim().is_empty())
+    };
+    let name = of("USER").or_else(|| of("USERNAME"));
+    name.map_or_else(|| "guest".into(), |name| name.trim().to_owned())
+}
+
+fn parse_demo(matches: &ArgMatches) -> Result<DemoOptions, String> {
+    let defaults = DemoOptions::default();
+    let mut options = DemoOptions {
+        transport: matches
+            .get_one("transport")
+            .copied()
+            .unwrap_or(defaults.transport),
+        protocol: matches
+            .get_one("protocol")
+            .copied()
+            .unwrap_or(defaults.protocol),
+        all: matches.get_flag("all"),
+        crc: matches.get_flag("crc"),
+        seed: matches.get_one("seed").copied(),
+        log_level: level(matches),
+        ..defaults
+    };
+    let conditions = &mut options.conditions;
+    for (name, condition) in [
+        ("loss", &mut conditions.loss),
+        ("duplicate", &mut conditions.duplicate),
+        ("corrupt", &mut conditions.corrupt),
+    ] {
+        *condition = matches.get_one(name).copied().unwrap_or(*condition);
+    }
+    for (name, condition) in [
+        ("delay", &mut conditions.delay_ms),
+        ("jitter", &mut conditions.jitter_ms),
+    ] {
+        *condition = matches.get_one(name).copied().unwrap_or(*condition);
     }
     let simulates = options.crc || !options.conditions.is_clear();
     if options.transport != Transport::Udp && simulates {
@@ -69,106 +219,35 @@ fn parse_demo(parser: &mut Parser) -> Result<Command, String> {
     if !options.all && !options.transport.carries(options.protocol) {
         return Err("JSON is available over WebSocket only: use --transport wss or ws".into());
     }
-    Ok(Command::Demo(options))
+    Ok(options)
 }
 
-fn parse_run(parser: &mut Parser) -> Result<Command, String> {
-    let (mut server, mut app_id, mut app_version, mut user) = (None, None, None, None);
-    let (mut region, mut protocol) = (None, SubProtocol::GpBinaryV18);
-    let (mut auth_type, mut auth_parameters) = (None, None);
-    let (mut private_history, mut max, mut crc) = (None, None, false);
-    let mut strict = false;
-    let (mut encrypted, mut tls) = (true, Tls::default());
-    let (mut restore, mut queue_cap_bytes, mut confirm) = (false, None, false);
-    // Events already report what a log could add by default.
-    let mut level = LevelFilter::Off;
-    while let Some(argument) = command_line::next(parser)? {
-        match argument {
-            Arg::Short('h') | Arg::Long("help") => return Ok(Command::Print(help::RUN)),
-            Arg::Long("server") => server = Some(text(parser)?),
-            Arg::Long("app-id") => app_id = Some(text(parser)?),
-            Arg::Long("app-version") => app_version = Some(text(parser)?),
-            Arg::Long("user") => user = Some(text(parser)?),
-            Arg::Long("region") => region = Some(text(parser)?),
-            Arg::Long("protocol") => protocol = parsed(parser, "protocol")?,
-            Arg::Long("no-encryption") => encrypted = false,
-            Arg::Long("ca") => tls = trusted_certificates(&text(parser)?)?,
-            Arg::Long("auth-type") => {
-                let accepted = "a number from 0 to 255";
-                auth_type = Some(number::<u8>(parser, "auth-type", accepted)?);
-            }
-            Arg::Long("auth-params") => auth_parameters = Some(text(parser)?),
-            Arg::Long("private-history") => {
-                let accepted = "a number of messages";
-                private_history = Some(number::<i32>(parser, "private-history", accepted)?);
-            }
-            Arg::Long("crc") => crc = true,
-            Arg::Long("restore") => restore = true,
-            Arg::Long("queue-bytes") => {
-                queue_cap_bytes = Some(number(parser, "queue-bytes", "a number of bytes")?);
-            }
-            Arg::Long("confirm") => confirm = true,
-            Arg::Long("log-level") => level = log_level(parser)?,
-            Arg::Long("strict") => strict = true,
-            Arg::Long("max-seconds") => max = Some(seconds(parser, "max-seconds")?),
-            other => return Err(other.unexpected().to_string()),
-        }
-    }
-    let server = server.ok_or("--server is missing, for example --server udp://127.0.0.1:5058")?;
-    let app_id = app_id.ok_or("--app-id is missing; a development server accepts any")?;
-    let addresses: Vec<&str> = server.split(',').map(str::trim).collect();
-    let app_version = app_version.unwrap_or_else(|| "1.0".into());
-    let mut config = with_protocol(ChatConfig::new(addresses, app_id, app_version), protocol);
-    config = config.crc(crc);
-    if !encrypted {
-        config = config.encryption(Encryption::Off);
-    }
-    if let Some(user) = user {
-        config = config.user_id(user);
-    }
-    if auth_type.is_some() || auth_parameters.is_some() {
-        let values = auth_parameters.map_or_else(AuthValues::none, AuthValues::new);
-        config = config.authentication(match auth_type {
-            Some(auth_type) => values.auth_type(auth_type),
-            None => values,
-        });
-    }
-    if restore {
+fn parse_run(matches: &ArgMatches) -> Result<RunOptions, String> {
+    let Settings {
+        mut config,
+        tls,
+        region,
+        ..
+    } = Settings::of(&Sources::read(matches, false)?)?;
+    let queue_cap_bytes = matches.get_one::<usize>("queue-bytes").copied();
+    if matches.get_flag("restore") {
         config = config.restore(Restore::new().queue_cap_bytes(queue_cap_bytes.unwrap_or(0)));
     } else if queue_cap_bytes.is_some() {
         return Err(
             "--queue-bytes needs --restore: only a client that comes back has a queue".into(),
         );
     }
-    if confirm {
+    if matches.get_flag("confirm") {
         config = config.confirm_messages(true);
     }
-    if let Some(messages) = private_history {
-        config = config.private_history(messages);
-    }
-    Ok(Command::Run(Box::new(Options {
+    Ok(RunOptions {
         config,
         tls,
-        region: region.unwrap_or_else(|| "eu".into()),
-        max,
-        strict,
-        log_level: level,
-    })))
-}
-
-/// Reads the `--ca` file.
-fn trusted_certificates(path: &str) -> Result<Tls, String> {
-    let pem = std::fs::read(path)
-        .map_err(|error| format!("--ca {path:?}: {error}: name a readable PEM file"))?;
-    Tls::with_root(&pem).map_err(|error| format!("--ca {path:?}: {error}"))
-}
-
-/// Applies the value of `--protocol`.
-pub(crate) fn with_protocol(config: ChatConfig, protocol: SubProtocol) -> ChatConfig {
-    match protocol {
-        SubProtocol::Json => config.json(),
-        binary => config.protocol(binary.binary()),
-    }
+        region,
+        max: matches.get_one::<Duration>("max-seconds").copied(),
+        strict: matches.get_flag("strict"),
+        log_level: level(matches),
+    })
 }
 
 #[cfg(test)]
@@ -225,6 +304,23 @@ mod tests {
     }
 
     #[test]
+    fn without_a_command_it_is_the_terminal_chat() {
+        let Ok(Command::Terminal(options)) = line("") else {
+            panic!()
+        };
+        assert!(options.settings.is_none() && !options.user.is_empty());
+        assert_eq!(options.channels, ["lobby"]);
+        let all = "--server h,g:1 --app-id a --user bob --transport tcp --channel a,b --region us";
+        let Ok(Command::Terminal(options)) = line(all) else {
+            panic!()
+        };
+        let settings = options.settings.unwrap();
+        assert_eq!(settings.server, "tcp://h,tcp://g:1");
+        assert_eq!(settings.region, "us");
+        assert_eq!((options.user.as_str(), options.channels.len()), ("bob", 2));
+    }
+
+    #[test]
     fn help_is_printed() {
         for (arguments, text) in [
             ("--help", help::PROGRAM),
@@ -235,7 +331,7 @@ mod tests {
             ("--version", help::VERSION),
         ] {
             assert!(
-                matches!(line(arguments), Ok(Command::Print(found)) if found == text),
+                matches!(line(arguments), Ok(Command::Print(found)) if found.trim_end() == text.trim_end()),
                 "{arguments}"
             );
         }
@@ -249,7 +345,6 @@ mod tests {
     #[test]
     fn errors_tell_the_user_what_to_do() {
         for (arguments, expected) in [
-            ("", "demo or run"),
             ("dance", "demo or run"),
             ("--loud", "--loud"),
             ("demo --transport pigeon", "udp, tcp, ws or wss"),
@@ -260,6 +355,16 @@ mod tests {
             ("demo --delay soon", "milliseconds"),
             ("demo --loud", "--loud"),
             ("demo now", "now"),
+            ("run --sever s --app-id a", "--server"),
+            ("demo --transprt tcp", "--transport"),
+            ("dem", "demo"),
+            (
+                "--server h --app-id a --transport pigeon",
+                "udp, tcp, ws or wss",
+            ),
+            ("--server udp://h --app-id a --transport tcp", "contradicts"),
+            ("--server h", "--app-id is missing"),
+            ("--config /nowhere/at-all.toml", "name a readable TOML file"),
             ("run --app-id a", "--server is missing"),
             ("run --server s", "--app-id is missing"),
             ("run --server", "--server"),

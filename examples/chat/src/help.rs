@@ -1,29 +1,58 @@
 //! The texts of `--help`.
 
+#[cfg(test)]
 pub(crate) const VERSION: &str = concat!("photon-chat ", env!("CARGO_PKG_VERSION"), "\n");
 
 pub(crate) const PROGRAM: &str = "\
-A Photon Chat client: a demo conversation, and a client for scripts.
+A Photon Chat client: a terminal chat, a demo conversation, and a client for scripts.
 Unofficial; not affiliated with Exit Games.
 
-Usage: photon-chat demo [OPTION..]
+Usage: photon-chat [OPTION..]
+       photon-chat demo [OPTION..]
        photon-chat run --server URL --app-id ID [OPTION..]
        photon-chat COMMAND --help
 
 Commands:
-  demo   two users talk through a development server in this process; needs no account and does not
-         leave this machine
+  (none) chat in this terminal. Without --server it starts a development server in this process,
+         with two bots to talk to; this needs no account and does not leave this machine
+  demo   two users talk through a development server in this process, and the program checks it
   run    reads commands from standard input and prints events as JSON: connect, regions, region,
          subscribe, subscribe-opts, unsubscribe, publish, publish-web, private, private-encrypted,
          status, status-keep, friends, unfriend, setprops, setuserprops, op, op-encrypted,
          channels, stats, sleep, wait, wait-count, wait-state, freeze, drop, disconnect, reconnect,
          suspend, resume, network-changed, forget, help, quit. photon-chat run --help explains each
 
-Options:
-  -h, --help       print this text, or the text of a command
-  -V, --version    print name and version
+Options of the terminal chat (those of the others: photon-chat COMMAND --help):
+  --server URL          the name server: udp://HOST:PORT, tcp://.., ws://.. or wss://... Several
+                        addresses, separated by commas, are tried in order
+  --app-id ID           the Chat app id; a development server accepts any
+  --user U              the user id (default: the user of this machine)
+  --channel CH[,CH]     the channels to begin with (default lobby)
+  --transport udp|tcp|ws|wss
+                        for addresses without a scheme, and the embedded server (default udp)
+  --region R            the region (default eu)
+  --app-version V       the app version; users of different versions do not meet (default 1.0)
+  --protocol 1.6|1.8|json
+                        the serialization of messages (default 1.8); json needs ws or wss
+  --auth-type N, --auth-params S
+                        custom authentication, for example 0 and token=1&x=2
+  --private-history N   the most private messages that the server sends at login
+  --ca FILE             trust these certificates (PEM) for wss as well
+  --no-encryption, --crc
+                        no key exchange: all is sent in clear; a checksum in each datagram
+  --config FILE         read settings from this TOML file (default: photon-chat.toml in the user's
+                        directory for settings): lines such as app-id = \"..\"
+  --log-level LEVEL     off, error, warn, info, debug or trace, to standard error, which must not be
+                        the terminal (default off)
+  -h, --help            print this text, or the text of a command
+  -V, --version         print name and version
 
-Exit status: 0 success; 64 wrong arguments. photon-chat COMMAND --help explains the others.
+Each option with a value can also be an environment variable, and be in the file: PHOTON_SERVER,
+PHOTON_APP_ID, PHOTON_AUTH_PARAMS, PHOTON_CONFIG and so on. An option is stronger than a variable, a
+variable than the file. So no secret has to be on a command line, which others can see.
+
+Exit status: 0 success; 1 the chat could not start; 64 wrong arguments, or no terminal to chat in.
+photon-chat COMMAND --help explains the others.
 ";
 
 pub(crate) const DEMO: &str = "\
@@ -85,6 +114,8 @@ Options:
                         else none)
   --auth-params S       the parameters of custom authentication, for example token=1&x=2
   --private-history N   the most private messages that the server sends at login
+  --transport T         udp, tcp, ws or wss for addresses without a scheme
+  --config FILE         a TOML file with these settings
   --crc                 add a checksum to each datagram; UDP only
   --restore             come back by itself after a loss of the connection: to all channels, friends
                         and the status, with the messages that the server still has
@@ -99,6 +130,9 @@ Options:
   --max-seconds S       end the run after this time in any case; 0: never (default 300, and at a
                         terminal 0)
   -h, --help            print this text
+
+The options up to --crc can also be environment variables (PHOTON_SERVER, PHOTON_APP_ID, ..) and be
+in the file of --config or PHOTON_CONFIG: photon-chat --help explains it.
 
 The Photon cloud is --server ns.photonengine.io:5058 (UDP) or tcp://ns.photonengine.io:4533, with
 the app id of a Chat application. The program photon-dev-server is a server for development.

@@ -1,4 +1,4 @@
-//! `photon-chat`: a demo conversation, and a Photon Chat client for scripts. See `--help`.
+//! `photon-chat`: a terminal chat, a demo conversation, and a Photon Chat client for scripts. See `--help`.
 #![forbid(unsafe_code)]
 
 mod arguments;
@@ -6,6 +6,8 @@ mod characters;
 mod demo;
 mod help;
 mod run;
+mod settings;
+mod terminal;
 
 use arguments::Command;
 use std::process::ExitCode;
@@ -15,7 +17,11 @@ const NAME: &str = "photon-chat";
 
 fn main() -> ExitCode {
     match arguments::parse(std::env::args_os().skip(1)) {
-        Ok(Command::Print(text)) => command_line::print(NAME, text),
+        Ok(Command::Print(text)) => command_line::print(NAME, &text),
+        Ok(Command::Terminal(options)) => {
+            command_line::start_log(options.log_level);
+            terminal::run(*options)
+        }
         Ok(Command::Demo(options)) => {
             command_line::start_log(options.log_level);
             demo::demo(&options)

@@ -234,6 +234,18 @@ fn wrong_arguments_end_with_status_64_and_an_explanation() {
 }
 
 #[test]
+fn without_a_terminal_the_help_is_printed_and_the_status_is_64() {
+    // The harness gives the program pipes.
+    for arguments in [&[][..], &["--server", "udp://127.0.0.1:1", "--app-id", "x"]] {
+        let output = Program::start(arguments).end();
+        assert_eq!((output.status, output.stdout.as_str()), (64, ""));
+        for expected in ["Usage: photon-chat", "needs a terminal", "demo or run"] {
+            assert!(output.stderr.contains(expected), "{}", output.stderr);
+        }
+    }
+}
+
+#[test]
 fn help_names_every_command() {
     let all = Program::start(&["--help"]).end();
     let run = Program::start(&["run", "--help"]).end();

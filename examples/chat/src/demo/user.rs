@@ -1,7 +1,7 @@
 //! [`Users`]: drives both sessions and compares their events with the expected ones.
 
 use super::{Failure, Options, Protection};
-use crate::arguments::with_protocol;
+use crate::settings::with_protocol;
 use chat_core::{ChatConfig, Encryption, Event, Restore, State};
 use chat_std_io::{Session, SessionOptions, Tls};
 use std::fmt::Display;
