@@ -43,6 +43,8 @@ pub(crate) struct Client {
     is_resetting: bool,
     /// `reset(true)` connects again in the next `service`.
     reconnects: bool,
+    /// A list of regions was asked for, and its result has not been taken.
+    asks_for_regions: bool,
 }
 
 /// One step of a script's events.
@@ -61,6 +63,7 @@ impl Client {
             is_ahead: false,
             is_resetting: false,
             reconnects: false,
+            asks_for_regions: false,
         })
     }
 
@@ -124,6 +127,9 @@ impl Client {
             return None;
         };
         self.view.take(&event);
+        if matches!(event, Event::RegionsResult(_)) {
+            self.asks_for_regions = false;
+        }
         if let Event::StateChanged {
             to: State::Disconnected,
             ..
@@ -210,7 +216,13 @@ impl Client {
 
     pub(crate) fn get_regions(&mut self) -> Answer {
         self.check_state(&[State::ConnectedToNameServer])?;
-        Ok(self.session()?.chat.get_regions()?)
+        self.session()?.chat.get_regions()?;
+        self.asks_for_regions = true;
+        Ok(())
+    }
+
+    pub(crate) const fn is_asking_for_regions(&self) -> bool {
+        self.asks_for_regions
     }
 
     pub(crate) fn disconnect(&mut self) {

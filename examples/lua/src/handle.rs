@@ -169,6 +169,9 @@ fn add_connecting<M: UserDataMethods<Handle>>(methods: &mut M) {
     methods.add_method("get_regions", |lua, this, ()| {
         answer(lua, this.client.borrow_mut().get_regions())
     });
+    methods.add_method("is_asking_for_regions", |_, this, ()| {
+        Ok(this.client.borrow().is_asking_for_regions())
+    });
     methods.add_method("disconnect", |_, this, ()| {
         this.client.borrow_mut().disconnect();
         Ok(())

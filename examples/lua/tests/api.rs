@@ -39,6 +39,16 @@ macro_rules! scripts {
 
 scripts! {
     channels,
+    classes,
     connect,
+    construction,
+    coroutines,
+    enums,
+    errors,
     friends,
+    many,
+    modules,
+    native,
+    nesting,
+    values,
 }

@@ -203,6 +203,7 @@ function ChatClient.new(serverAddress, appId, appVersion, options)
         owner = self,
         running = false,
         waiting = {},
+        region_calls = 0,
         channels = channels,
         objects = { [true] = {}, [false] = {} },
         gone = {
@@ -277,7 +278,9 @@ end
 function ChatClient:getRegions()
     local core = core_of(self, "getRegions")
     local ok, why = core.handle:get_regions()
-    if not ok then
+    if not ok and core.handle:is_asking_for_regions() then
+        core.region_calls = core.region_calls + 1
+    elseif not ok then
         local code = ChatClient.PeerErrorCode.NameServerError
         table.insert(core.waiting, { "onGetRegionsResult", code, why, {} })
         dispatch.run(self, core)
@@ -443,7 +446,7 @@ Native.__index = Native
 local NATIVE = {}
 
 function rust.native(owner, core)
-    return setmetatable({ [NATIVE] = setmetatable({ owner = owner, core = core }, { __mode = "v" }) }, Native)
+    return setmetatable({ [NATIVE] = { owner = owner, core = core } }, Native)
 end
 
 -- A function of `client.native` that may cause events.

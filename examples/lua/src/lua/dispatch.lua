@@ -3,6 +3,7 @@
 -- a coroutine cannot yield across it.
 local rust, modules = ...
 local Message = modules["photon.chat.Message"]
+local unpack = unpack or table.unpack
 local dispatch = {}
 
 -- A callback that connects and one that disconnects could otherwise keep one call busy for ever.
@@ -25,7 +26,7 @@ function dispatch.run_program(run, ...)
     local arguments, count = { ... }, select("#", ...)
     local traceback
     local ok, err = xpcall(function()
-        return run(unpack and unpack(arguments, 1, count) or table.unpack(arguments, 1, count))
+        return run(unpack(arguments, 1, count))
     end, function(err)
         traceback = dispatch.traceback_of(err) or rust.traceback(2)
         return err
@@ -80,6 +81,13 @@ function take.onUnsubscribeResult(self, core, results)
         if done then core.channels.release(core, name, false) end
     end
     call(self, "onUnsubscribeResult", results)
+end
+
+function take.onGetRegionsResult(self, core, ...)
+    -- The calls while a request was on its way share its result, and each gets one.
+    local calls = core.region_calls
+    core.region_calls = 0
+    for _ = 0, calls do call(self, "onGetRegionsResult", ...) end
 end
 
 function take.native(self, core, name, event)

@@ -10,7 +10,12 @@ local all = {}
 -- Services all clients until the condition holds.
 function support.until_true(client, condition, what)
     local give_up = photon.now() + 20
-    local met = photon.run(all[1] and all or client, function()
+    local clients, is_known = {}, {}
+    for i, one in ipairs(all) do clients[i], is_known[one] = one, true end
+    for _, one in ipairs(client[1] and client or { client }) do
+        if not is_known[one] then clients[#clients + 1] = one end
+    end
+    local met = photon.run(clients, function()
         return condition() or photon.now() > give_up
     end)
     assert(met and condition(), "timed out: " .. (what or "condition"))

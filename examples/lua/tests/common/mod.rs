@@ -13,7 +13,9 @@ pub(crate) const TRANSPORTS: [(&str, Transport); 3] = [
 ];
 
 pub(crate) fn server() -> LocalServer {
-    LocalServer::start(ServerConfig::default()).expect("a development server starts")
+    let mut config = ServerConfig::default();
+    config.properties = true;
+    LocalServer::start(config).expect("a development server starts")
 }
 
 /// The folder of the test scripts.
