@@ -6,7 +6,7 @@ use crypto_bigint::U768;
 use sha2::{Digest, Sha256};
 use zeroize::{Zeroize, Zeroizing};
 
-use super::residue::{self, NUMBER_BYTES, PRIME, SECRET_BYTES};
+use super::group::{self, NUMBER_BYTES, PRIME, SECRET_BYTES};
 use crate::random::Random;
 
 /// One end of a key exchange: a secret exponent and its public key.
@@ -37,7 +37,7 @@ impl KeyExchange {
     /// [`new`](Self::new) never draws.
     #[must_use]
     pub fn from_secret(secret: &[u8; SECRET_BYTES]) -> Self {
-        let public = Minimal::new(&residue::power_of_generator(secret));
+        let public = Minimal::new(&group::power_of_generator(secret));
         let secret = Zeroizing::new(*secret);
         Self { secret, public }
     }
@@ -58,7 +58,7 @@ impl KeyExchange {
     /// connection.
     pub fn agree(&self, other_public: &[u8]) -> Result<Key, ExchangeError> {
         let other = parse_public(other_public)?;
-        let shared = residue::power(&other, &self.secret);
+        let shared = group::power(&other, &self.secret);
         if is_degenerate(&shared) {
             return Err(ExchangeError::DegenerateResult);
         }

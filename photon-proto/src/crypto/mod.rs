@@ -5,7 +5,7 @@
 
 mod cipher;
 mod exchange;
-mod residue;
+mod group;
 
 pub use cipher::Cipher;
 pub use exchange::{ExchangeError, Key, KeyExchange};
