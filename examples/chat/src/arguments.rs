@@ -8,7 +8,7 @@ use crate::terminal::{Options as TerminalOptions, default_channels};
 use chat_core::Restore;
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches};
-use command_line::{LevelFilter, parse_seconds};
+use command_line::{LevelFilter, error_of_clap, parse_log_level, parse_seconds};
 use dev_server::netem::Percent;
 use dev_server::{SubProtocol, Transport};
 use std::env;
@@ -55,7 +55,7 @@ fn program() -> clap::Command {
             .args_override_self(true)
             .disable_help_subcommand(true)
     };
-    let level = || option("log-level", log_level);
+    let level = || option("log-level", parse_log_level);
     let demo = command("demo", help::DEMO)
         .arg(option("transport", parsed::<Transport>))
         .arg(option("protocol", parsed::<SubProtocol>))
@@ -111,23 +111,13 @@ fn number<T: FromStr>(text: &str, accepted: &str) -> Result<T, String> {
         .map_err(|_| format!("{text:?} is not {accepted}"))
 }
 
-fn log_level(text: &str) -> Result<LevelFilter, String> {
-    text.parse()
-        .map_err(|_| "choose off, error, warn, info, debug or trace".to_owned())
-}
-
 /// A help that was asked for, or the error of clap without its repetition of the usage.
 fn refused(error: &clap::Error) -> Result<Command, String> {
     let text = error.to_string();
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Ok(Command::Print(text)),
         kind => {
-            let text = text.split("\n\nUsage:").next().unwrap_or(&text);
-            let text = text
-                .split("\n\nFor more information")
-                .next()
-                .unwrap_or(text);
-            let text = text.strip_prefix("error: ").unwrap_or(text);
+            let text = error_of_clap(&text);
             let advice = match kind {
                 ErrorKind::InvalidSubcommand => {
                     "\n  use demo or run, or no command for the terminal chat"

@@ -1,7 +1,7 @@
 //! Command lines of the programs in `examples/`: typed values of options, and one form of error.
 //!
-//! Each program still matches its own options with `lexopt`, which reports unknown ones. This
-//! package holds what they would otherwise repeat. Every error text names the option and states
+//! Each program still matches its own options: with `lexopt`, or with `clap` where people write the
+//! command lines. This package holds what they would otherwise repeat. Every error text names the option and states
 //! what it accepts.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -10,7 +10,7 @@ mod logger;
 
 use lexopt::{Parser, ValueExt};
 pub use log::LevelFilter;
-pub use logger::{log_level, start_log};
+pub use logger::{log_level, parse_log_level, start_log};
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -97,6 +97,18 @@ pub fn choice<T: Copy>(
     })
 }
 
+/// The error of `clap` alone: without its repetition of the usage, which the hand-written help of the
+/// program explains better.
+#[must_use]
+pub fn error_of_clap(text: &str) -> &str {
+    let end = ["\n\nUsage:", "\n\nFor more information"]
+        .iter()
+        .filter_map(|rest| text.find(rest))
+        .min();
+    let text = text.get(..end.unwrap_or(text.len())).unwrap_or(text);
+    text.strip_prefix("error: ").unwrap_or(text).trim_end()
+}
+
 /// Prints an error text on standard error, after the program's name.
 pub fn print_error(program: &str, error: impl Display) {
     // A closed standard error is no reason to panic, as `eprintln!` would.
@@ -168,6 +180,19 @@ mod tests {
         );
         let choices = [("a", 1), ("b", 2)];
         assert_eq!(choice(&mut after_first("--x b"), "x", &choices), Ok(2));
+    }
+
+    #[test]
+    fn an_error_of_clap_loses_the_usage() {
+        let tip = "unexpected argument '--a' found\n\n  tip: a similar argument exists: '--b'";
+        for end in [
+            "",
+            "\n",
+            "\n\nUsage: x\n\nFor more information, try '--help'.\n",
+        ] {
+            assert_eq!(error_of_clap(&format!("error: {tip}{end}")), tip);
+        }
+        assert_eq!(error_of_clap("error: a\n\nFor more information, ..\n"), "a");
     }
 
     #[test]

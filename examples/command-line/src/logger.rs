@@ -23,8 +23,16 @@ static LOGGER: OnceLock<Logger> = OnceLock::new();
 /// The value is missing or is no level; the error lists the levels.
 pub fn log_level(parser: &mut Parser) -> Result<LevelFilter, String> {
     let text = crate::text(parser)?;
+    parse_log_level(&text).map_err(|error| format!("--log-level {text}: {error}"))
+}
+
+/// Parses a level.
+///
+/// # Errors
+/// The text is no level; the error lists the levels.
+pub fn parse_log_level(text: &str) -> Result<LevelFilter, String> {
     text.parse()
-        .map_err(|_| format!("--log-level {text}: choose off, error, warn, info, debug or trace"))
+        .map_err(|_| "choose off, error, warn, info, debug or trace".to_owned())
 }
 
 /// Prints log lines of this level and above on standard error.

@@ -2,6 +2,7 @@
 
 use super::action::Action;
 use super::conversation::Target;
+use super::report::shown;
 use super::screen::Screen;
 use super::text::clean;
 use chat_core::{
@@ -24,6 +25,7 @@ pub(crate) enum Performed {
 /// Performs an action, and shows what the client refuses.
 pub(crate) fn perform(action: Action, session: &mut Session, screen: &mut Screen) -> Performed {
     let chat = &mut session.chat;
+    let is_connected = chat.is_connected_to_front_end();
     let result = match action {
         Action::Quit => return Performed::Quit,
         Action::Join(channels) => {
@@ -35,7 +37,7 @@ pub(crate) fn perform(action: Action, session: &mut Session, screen: &mut Screen
         Action::Part(channel) => {
             let result = chat.unsubscribe([channel.as_str()]).map(drop);
             // The server's answer closes the tab; without a connection there is none.
-            if !chat.is_connected_to_front_end() {
+            if !is_connected {
                 screen.close(&Target::Channel(channel));
             }
             result
@@ -43,12 +45,12 @@ pub(crate) fn perform(action: Action, session: &mut Session, screen: &mut Screen
         Action::Publish { channel, text } => {
             let options = PublishOptions::new();
             let sent = chat.publish_message(&channel, text.as_str(), &options);
-            note(sent, Target::Channel(channel), screen)
+            note(sent, Target::Channel(channel), is_connected, screen)
         }
         Action::Private { user, text } => {
             let options = PrivateOptions::new();
             let sent = chat.send_private_message(&user, text.as_str(), &options);
-            note(sent, Target::Private(user), screen)
+            note(sent, Target::Private(user), is_connected, screen)
         }
         Action::Status { status, text } => {
             let message = text
@@ -125,16 +127,14 @@ pub(crate) fn join(channel: &str, session: &mut Session, screen: &mut Screen) {
 fn note(
     sent: Result<MessageToken, RequestError>,
     target: Target,
+    is_connected: bool,
     screen: &mut Screen,
 ) -> Result<(), RequestError> {
-    sent.map(|token| screen.note_sent(token.number(), target))
-}
-
-/// A text without quotes, any other value as the library shows it.
-fn shown(value: &Value) -> String {
-    value
-        .as_str()
-        .map_or_else(|| value.to_string(), str::to_owned)
+    screen.note_sent(sent?.number(), target);
+    if !is_connected {
+        screen.answer("there is no connection: the message waits for it");
+    }
+    Ok(())
 }
 
 fn stats(session: &Session) -> Vec<String> {

@@ -187,7 +187,8 @@ fn draw_side(screen: &Screen, area: Rect, buffer: &mut Buffer) {
     let mut lines: Vec<(String, Style)> = Vec::new();
     let members = &screen.measured.members;
     if !members.is_empty() {
-        lines.push((format!("{} members", members.len()), heading));
+        let plural = if members.len() == 1 { "" } else { "s" };
+        lines.push((format!("{} member{plural}", members.len()), heading));
         let room = usize::from(area.height / 2).saturating_sub(2).max(1);
         for member in members.iter().take(room) {
             lines.push((member.clone(), name_style(member)));

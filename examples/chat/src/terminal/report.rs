@@ -1,6 +1,7 @@
 //! Events as sentences, for the log: how the client connects, loses the connection and comes back.
 
 use chat_core::{Event, State};
+use photon_proto::Value;
 
 /// One sentence.
 pub(crate) enum Line {
@@ -60,6 +61,13 @@ pub(crate) fn of(event: &Event) -> Option<Line> {
         Event::BadMessage(bad) => Problem(format!("a message was not readable: {}", bad.error)),
         _ => return None,
     })
+}
+
+/// A text without quotes, any other value as the library shows it. Not clean yet.
+pub(crate) fn shown(value: &Value) -> String {
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// The sentence for missing messages.

@@ -226,7 +226,7 @@ impl Screen {
             }
             Event::PropertiesChanged(change) => {
                 for (key, value) in &change.properties {
-                    let (key, value) = (clean(&key.to_string()), clean(&value.to_string()));
+                    let (key, value) = (clean(&report::shown(key)), clean(&report::shown(value)));
                     let by = clean(&change.by);
                     self.note(&change.channel, &format!("{by} set {key} to {value}"));
                 }
@@ -311,12 +311,7 @@ impl Screen {
         match change {
             StatusChange::Kept => {}
             StatusChange::Cleared => friend.text.clear(),
-            StatusChange::Set(value) => {
-                let text = value
-                    .as_str()
-                    .map_or_else(|| value.to_string(), str::to_owned);
-                friend.text = clean(&text);
-            }
+            StatusChange::Set(value) => friend.text = clean(&report::shown(value)),
         }
     }
 

@@ -1,14 +1,57 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::fmt::Display;
 use std::str::FromStr;
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, ArgAction, ArgMatches, Command};
 use command_line::LevelFilter;
 use dev_server::AuthRule;
 use dev_server::server::{Certificate, ServerOptions, UdpPorts, WsPorts, WssOptions};
-use lexopt::{Arg, Parser};
 
 use crate::help::help;
+
+/// The options with a value, and the variable of the environment for each.
+const VALUES: [(&str, &str); 28] = [
+    ("host", "PHOTON_DEV_SERVER_HOST"),
+    ("tcp-port", "PHOTON_DEV_SERVER_TCP_PORT"),
+    ("tcp-front-end-port", "PHOTON_DEV_SERVER_TCP_FRONT_END_PORT"),
+    ("udp-port", "PHOTON_DEV_SERVER_UDP_PORT"),
+    ("udp-front-end-port", "PHOTON_DEV_SERVER_UDP_FRONT_END_PORT"),
+    ("ws-port", "PHOTON_DEV_SERVER_WS_PORT"),
+    ("ws-front-end-port", "PHOTON_DEV_SERVER_WS_FRONT_END_PORT"),
+    ("wss-port", "PHOTON_DEV_SERVER_WSS_PORT"),
+    ("wss-front-end-port", "PHOTON_DEV_SERVER_WSS_FRONT_END_PORT"),
+    ("cert", "PHOTON_DEV_SERVER_CERT"),
+    ("key", "PHOTON_DEV_SERVER_KEY"),
+    ("write-cert", "PHOTON_DEV_SERVER_WRITE_CERT"),
+    ("loss", "PHOTON_DEV_SERVER_LOSS"),
+    ("duplicate", "PHOTON_DEV_SERVER_DUPLICATE"),
+    ("delay", "PHOTON_DEV_SERVER_DELAY"),
+    ("jitter", "PHOTON_DEV_SERVER_JITTER"),
+    ("corrupt", "PHOTON_DEV_SERVER_CORRUPT"),
+    ("seed", "PHOTON_DEV_SERVER_SEED"),
+    ("public-host", "PHOTON_DEV_SERVER_PUBLIC_HOST"),
+    ("app-id", "PHOTON_DEV_SERVER_APP_ID"),
+    ("region", "PHOTON_DEV_SERVER_REGION"),
+    ("token-lifetime", "PHOTON_DEV_SERVER_TOKEN_LIFETIME"),
+    ("state", "PHOTON_DEV_SERVER_STATE"),
+    ("set", "PHOTON_DEV_SERVER_SET"),
+    ("fault", "PHOTON_DEV_SERVER_FAULT"),
+    ("auth", "PHOTON_DEV_SERVER_AUTH"),
+    ("auth-file", "PHOTON_DEV_SERVER_AUTH_FILE"),
+    ("log-level", "PHOTON_DEV_SERVER_LOG_LEVEL"),
+];
+/// The options without a value.
+const FLAGS: [&str; 6] = [
+    "no-udp",
+    "no-ws",
+    "no-wss",
+    "properties",
+    "encrypt-answers",
+    "no-control",
+];
 
 pub(crate) struct Arguments {
     pub(crate) server: ServerOptions,
@@ -59,7 +102,10 @@ pub(crate) enum Parsed {
 
 /// Parses the command line. An error names the option.
 pub(crate) fn parse() -> Result<Parsed, String> {
-    let mut parser = Parser::from_env();
+    let matches = match program().try_get_matches() {
+        Ok(matches) => matches,
+        Err(error) => return refused(&error),
+    };
     let mut arguments = Arguments {
         server: ServerOptions::default(),
         udp: true,
@@ -74,23 +120,18 @@ pub(crate) fn parse() -> Result<Parsed, String> {
         control: true,
     };
     let mut regions = Vec::new();
-    while let Some(argument) = parser.next().map_err(|error| error.to_string())? {
-        let option = match argument {
-            Arg::Long(name) => format!("--{name}"),
-            Arg::Short(letter) => format!("-{letter}"),
-            other => return Err(other.unexpected().to_string()),
-        };
-        match option.as_str() {
-            "--help" | "-h" => return Ok(Parsed::Print(help())),
-            "--version" | "-V" => {
-                return Ok(Parsed::Print(format!(
-                    "photon-dev-server {}",
-                    env!("CARGO_PKG_VERSION")
-                )));
-            }
-            "--region" => regions.push(text(&mut parser, &option)?),
-            _ => arguments.take(&option, &mut parser)?,
+    for (name, value) in values(&matches) {
+        let option = format!("--{name}");
+        let value = value
+            .into_string()
+            .map_err(|_| format!("the value of {option} is not UTF-8"))?;
+        match name {
+            "region" => regions.push(value),
+            _ => arguments.take(&option, value)?,
         }
+    }
+    for name in FLAGS.into_iter().filter(|name| matches.get_flag(name)) {
+        arguments.set(name);
     }
     if !regions.is_empty() {
         arguments.server.config.regions = regions;
@@ -99,6 +140,63 @@ pub(crate) fn parse() -> Result<Parsed, String> {
     arguments.server.ws = arguments.ws.ports(&arguments.server, WsPorts::default());
     arguments.server.wss = arguments.wss()?;
     Ok(Parsed::Run(Box::new(arguments)))
+}
+
+/// The options without their meaning: each value is parsed when it is applied, in the order of the
+/// command line, because a later switch or rule follows an earlier one.
+fn program() -> Command {
+    let values = VALUES.map(|(name, variable)| {
+        Arg::new(name)
+            .long(name)
+            .env(variable)
+            .action(ArgAction::Append)
+            // A negative number is a wrong value and not an unknown option.
+            .allow_hyphen_values(true)
+            .value_parser(clap::value_parser!(OsString))
+    });
+    let flags = FLAGS.map(|name| Arg::new(name).long(name).action(ArgAction::SetTrue));
+    Command::new("photon-dev-server")
+        .version(env!("CARGO_PKG_VERSION"))
+        .args_override_self(true)
+        .args(values)
+        .args(flags)
+}
+
+/// All options with a value, in the order of the command line.
+fn values(matches: &ArgMatches) -> Vec<(&'static str, OsString)> {
+    let mut all = Vec::new();
+    for (name, _) in VALUES {
+        let places = matches.indices_of(name).into_iter().flatten();
+        let values = matches.get_many::<OsString>(name).into_iter().flatten();
+        all.extend(
+            places
+                .zip(values)
+                .map(|(at, value)| (at, name, value.clone())),
+        );
+    }
+    all.sort_by_key(|(at, ..)| *at);
+    all.into_iter()
+        .map(|(_, name, value)| (name, value))
+        .collect()
+}
+
+/// A help that was asked for, or the error of clap without its repetition of the usage.
+fn refused(error: &clap::Error) -> Result<Parsed, String> {
+    match error.kind() {
+        ErrorKind::DisplayHelp => Ok(Parsed::Print(help())),
+        ErrorKind::DisplayVersion => Ok(Parsed::Print(error.to_string().trim_end().to_owned())),
+        ErrorKind::InvalidValue => match error.get(ContextKind::InvalidArg) {
+            Some(ContextValue::String(option)) => {
+                let option = option.split(' ').next().unwrap_or(option);
+                Err(format!("{option} needs a value"))
+            }
+            _ => Err(error.to_string()),
+        },
+        _ => {
+            let text = error.to_string();
+            Err(command_line::error_of_clap(&text).to_owned())
+        }
+    }
 }
 
 impl Arguments {
@@ -143,61 +241,67 @@ impl Arguments {
         Ok(ports.map(|ports| WssOptions { ports, certificate }))
     }
 
-    fn take(&mut self, option: &str, parser: &mut Parser) -> Result<(), String> {
+    fn take(&mut self, option: &str, text: String) -> Result<(), String> {
         let server = &mut self.server;
         match option {
-            "--host" => server.host = text(parser, option)?,
-            "--tcp-port" => server.name_server_port = value(parser, option)?,
-            "--tcp-front-end-port" => server.front_end_port = value(parser, option)?,
-            "--udp-port" => self.udp_name_server_port = Some(value(parser, option)?),
-            "--udp-front-end-port" => self.udp_front_end_port = Some(value(parser, option)?),
-            "--no-udp" => self.udp = false,
-            "--ws-port" => self.ws.name_server = Some(value(parser, option)?),
-            "--ws-front-end-port" => self.ws.front_end = Some(value(parser, option)?),
-            "--no-ws" => self.ws.off = true,
-            "--wss-port" => self.wss.name_server = Some(value(parser, option)?),
-            "--wss-front-end-port" => self.wss.front_end = Some(value(parser, option)?),
-            "--no-wss" => self.wss.off = true,
-            "--cert" => self.certificate_file = Some(text(parser, option)?),
-            "--key" => self.key_file = Some(text(parser, option)?),
-            "--write-cert" => self.write_certificate = Some(text(parser, option)?),
-            "--loss" => server.config.conditions.loss = value(parser, option)?,
-            "--duplicate" => server.config.conditions.duplicate = value(parser, option)?,
-            "--delay" => server.config.conditions.delay_ms = millis(parser, option)?,
-            "--jitter" => server.config.conditions.jitter_ms = millis(parser, option)?,
-            "--corrupt" => server.config.conditions.corrupt = value(parser, option)?,
-            "--seed" => server.line_seed = Some(value(parser, option)?),
-            "--public-host" => server.config.public_host = Some(text(parser, option)?),
-            "--app-id" => server.config.app_ids.push(text(parser, option)?),
+            "--host" => server.host = text,
+            "--tcp-port" => server.name_server_port = value(&text, option)?,
+            "--tcp-front-end-port" => server.front_end_port = value(&text, option)?,
+            "--udp-port" => self.udp_name_server_port = Some(value(&text, option)?),
+            "--udp-front-end-port" => self.udp_front_end_port = Some(value(&text, option)?),
+            "--ws-port" => self.ws.name_server = Some(value(&text, option)?),
+            "--ws-front-end-port" => self.ws.front_end = Some(value(&text, option)?),
+            "--wss-port" => self.wss.name_server = Some(value(&text, option)?),
+            "--wss-front-end-port" => self.wss.front_end = Some(value(&text, option)?),
+            "--cert" => self.certificate_file = Some(text),
+            "--key" => self.key_file = Some(text),
+            "--write-cert" => self.write_certificate = Some(text),
+            "--loss" => server.config.conditions.loss = value(&text, option)?,
+            "--duplicate" => server.config.conditions.duplicate = value(&text, option)?,
+            "--delay" => server.config.conditions.delay_ms = millis(&text, option)?,
+            "--jitter" => server.config.conditions.jitter_ms = millis(&text, option)?,
+            "--corrupt" => server.config.conditions.corrupt = value(&text, option)?,
+            "--seed" => server.line_seed = Some(value(&text, option)?),
+            "--public-host" => server.config.public_host = Some(text),
+            "--app-id" => server.config.app_ids.push(text),
             "--token-lifetime" => {
-                server.config.token_lifetime_ms =
-                    value::<u64>(parser, option)?.saturating_mul(1000);
+                server.config.token_lifetime_ms = value::<u64>(&text, option)?.saturating_mul(1000);
             }
-            "--state" => server.state_file = Some(text(parser, option)?.into()),
-            "--properties" => server.config.properties = true,
-            "--encrypt-answers" => server.config.encrypt_answers = true,
+            "--state" => server.state_file = Some(text.into()),
             "--set" | "--fault" => {
-                let text = text(parser, option)?;
                 server
                     .config
                     .apply(&text)
                     .map_err(|error| format!("{option} {text}: {error}"))?;
             }
-            "--auth" => server.config.authentication.push(value(parser, option)?),
+            "--auth" => server.config.authentication.push(value(&text, option)?),
             "--auth-file" => {
-                let file = text(parser, option)?;
-                let table = std::fs::read_to_string(&file).map_err(|error| {
-                    format!("{option} {file}: {error}: name a file of rules that can be read")
+                let table = std::fs::read_to_string(&text).map_err(|error| {
+                    format!("{option} {text}: {error}: name a file of rules that can be read")
                 })?;
                 let rules =
-                    AuthRule::table(&table).map_err(|error| format!("{option} {file}: {error}"))?;
+                    AuthRule::table(&table).map_err(|error| format!("{option} {text}: {error}"))?;
                 server.config.authentication.extend(rules);
             }
-            "--no-control" => self.control = false,
-            "--log-level" => self.log_level = command_line::log_level(parser)?,
+            "--log-level" => {
+                self.log_level = command_line::parse_log_level(&text)
+                    .map_err(|error| format!("{option} {text}: {error}"))?;
+            }
             _ => return Err(format!("there is no option {option}")),
         }
         Ok(())
+    }
+
+    fn set(&mut self, flag: &str) {
+        match flag {
+            "no-udp" => self.udp = false,
+            "no-ws" => self.ws.off = true,
+            "no-wss" => self.wss.off = true,
+            "properties" => self.server.config.properties = true,
+            "encrypt-answers" => self.server.config.encrypt_answers = true,
+            "no-control" => self.control = false,
+            _ => debug_assert!(false, "{flag} is in FLAGS"),
+        }
     }
 }
 
@@ -206,23 +310,12 @@ fn file(option: &str, name: &str) -> Result<String, String> {
         .map_err(|error| format!("{option} {name}: {error}: name a PEM file that can be read"))
 }
 
-fn text(parser: &mut Parser, option: &str) -> Result<String, String> {
-    let value = parser
-        .value()
-        .map_err(|_| format!("{option} needs a value"))?;
-    value
-        .into_string()
-        .map_err(|_| format!("the value of {option} is not UTF-8"))
-}
-
-fn value<T: FromStr<Err: Display>>(parser: &mut Parser, option: &str) -> Result<T, String> {
-    let text = text(parser, option)?;
+fn value<T: FromStr<Err: Display>>(text: &str, option: &str) -> Result<T, String> {
     text.parse()
         .map_err(|error| format!("{option} {text}: {error}"))
 }
 
-fn millis(parser: &mut Parser, option: &str) -> Result<u64, String> {
-    let text = text(parser, option)?;
+fn millis(text: &str, option: &str) -> Result<u64, String> {
     text.parse().map_err(|_| {
         format!("{option} {text}: write a whole number of milliseconds, e.g. {option} 80")
     })

@@ -69,6 +69,8 @@ What it does:
                                  user ids and the content of messages, but never credentials
     --help                       Print this text
     --version                    Print the version
+Each option with a value can also be an environment variable: PHOTON_DEV_SERVER_TCP_PORT and so on.
+An option on the command line replaces it.
 
 What clients can use up (switches of --set, listed below with their numbers):
     Before a login: max-connections-before-login, max-unfinished-bytes of one connection and

@@ -56,7 +56,7 @@ fn help_lists_every_option() {
         // The first `--help` may be taken as the value of the option.
         let output = run(&[&format!("--{name}"), "--help", "--help"]);
         assert!(
-            !text(&output.stderr).contains("there is no option"),
+            !text(&output.stderr).contains("unexpected argument"),
             "{name}"
         );
     }
@@ -68,6 +68,7 @@ fn bad_arguments_exit_with_64_and_name_the_argument() {
         (&["--tcp-port", "x"][..], "--tcp-port x"),
         (&["--tcp-port"], "--tcp-port needs a value"),
         (&["--nonsense"], "--nonsense"),
+        (&["--tcp-prt", "1"], "similar argument exists: '--tcp-port'"),
         (&["leftover"], "leftover"),
         (
             &["--fault", "publish=oops"],
@@ -272,4 +273,19 @@ fn transports_can_be_disabled_and_the_certificate_is_written() {
             std::fs::remove_file(file).unwrap();
         }
     }
+}
+
+#[test]
+fn options_can_be_environment_variables() {
+    let with = |arguments: &[&str]| {
+        let output = program()
+            .args(arguments)
+            .env("PHOTON_DEV_SERVER_TCP_PORT", "from-environment")
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(64));
+        text(&output.stderr)
+    };
+    assert!(with(&[]).contains("--tcp-port from-environment"));
+    assert!(with(&["--tcp-port", "typed"]).contains("--tcp-port typed"));
 }
