@@ -308,6 +308,10 @@ mod tests {
         assert_eq!(settings.server, "tcp://h,tcp://g:1");
         assert_eq!(settings.region, "us");
         assert_eq!((options.user.as_str(), options.channels.len()), ("bob", 2));
+        let Ok(Command::Terminal(options)) = line("--server h --app-id a") else {
+            panic!()
+        };
+        assert_eq!(options.settings.unwrap().server, "udp://h");
     }
 
     #[test]

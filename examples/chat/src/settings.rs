@@ -32,7 +32,7 @@ const FLAGS: [&str; 2] = ["no-encryption", "crc"];
 /// A server and a login.
 #[derive(Debug)]
 pub(crate) struct Settings {
-    /// The addresses as they were written.
+    /// The addresses with their schemes, to be shown.
     pub(crate) server: String,
     pub(crate) config: ChatConfig,
     /// The certificates that `wss://` trusts.
@@ -162,7 +162,7 @@ impl Settings {
             config = config.private_history(messages);
         }
         Ok(Self {
-            server: addresses.join(","),
+            server: shown(&addresses),
             config,
             tls: sources
                 .get("ca")
@@ -196,6 +196,18 @@ fn with_scheme(address: &str, transport: Option<Transport>) -> Result<String, St
             transport.scheme()
         )),
     }
+}
+
+/// The addresses with the scheme that the client takes if there is none. Spec: chat.md 2.1.
+fn shown(addresses: &[String]) -> String {
+    let shown = addresses.iter().map(|address| {
+        if address.contains("://") {
+            address.clone()
+        } else {
+            format!("{}://{address}", Transport::Udp.scheme())
+        }
+    });
+    shown.collect::<Vec<String>>().join(",")
 }
 
 fn is_setting(name: &str) -> bool {

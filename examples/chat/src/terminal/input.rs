@@ -17,7 +17,7 @@ pub(crate) struct InputLine {
     history: Vec<String>,
     /// The line of the history that is shown.
     recalled: Option<usize>,
-    /// What was written before the history was opened.
+    /// The text that was written before the history was opened.
     draft: String,
     completion: Option<Completion>,
 }

@@ -12,6 +12,7 @@ mod action;
 mod bots;
 mod conversation;
 mod input;
+mod keys;
 mod perform;
 mod render;
 mod report;
@@ -35,6 +36,7 @@ use ratatui::crossterm::event::{
     self, DisableBracketedPaste, EnableBracketedPaste, Event as Input, KeyEventKind,
 };
 use ratatui::crossterm::execute;
+use ratatui::style::Color;
 use screen::{Measured, Screen};
 use std::error::Error;
 use std::io::{self, IsTerminal};
@@ -49,6 +51,8 @@ use std::time::{Duration, Instant};
 const MAX_SLEEP: Duration = Duration::from_secs(30);
 /// The longest wait for the last bytes to be sent.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+/// How many members are listed. A publishing channel has at most 100; a server may disagree.
+const MAX_MEMBERS: usize = 1000;
 /// How many bytes of messages wait while there is no connection.
 const QUEUE_BYTES: usize = 64 * 1024;
 
@@ -132,6 +136,7 @@ fn chat(options: Options) -> Result<(), Box<dyn Error>> {
         started: Instant::now(),
         channels: options.channels,
         is_embedded: embedded.is_some(),
+        is_plain: std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()),
     };
     let mut terminal = ratatui::try_init()?;
     // Terminals without it paste as if the text was typed.
@@ -179,6 +184,8 @@ struct Program {
     started: Instant,
     channels: Vec<String>,
     is_embedded: bool,
+    /// No colours: <https://no-color.org>.
+    is_plain: bool,
 }
 
 impl Program {
@@ -219,6 +226,11 @@ impl Program {
         let mut rendered = None;
         terminal.draw(|frame| {
             let drawn = render::render(&self.screen, frame.buffer_mut());
+            if self.is_plain {
+                for cell in &mut frame.buffer_mut().content {
+                    cell.fg = Color::Reset;
+                }
+            }
             frame.set_cursor_position(drawn.cursor);
             rendered = Some(drawn);
         })?;
@@ -243,7 +255,7 @@ impl Program {
         Performed::Done
     }
 
-    /// What the program does by itself after the first login; the client repeats it after others.
+    /// Joins the first channels after the first login; the client itself does so after others.
     fn follow_up(&mut self, event: &Event) {
         if !matches!(
             event,
@@ -275,6 +287,7 @@ impl Program {
             Target::Channel(name) => chat.channel(name).map_or_else(Vec::new, |channel| {
                 let mut members: Vec<String> = channel
                     .subscribers()
+                    .take(MAX_MEMBERS)
                     .map(|user| text::clean(user))
                     .collect();
                 members.sort();

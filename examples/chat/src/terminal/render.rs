@@ -24,7 +24,7 @@ const NAME_COLOURS: [Color; 5] = [
     Color::Red,
 ];
 
-/// What was drawn.
+/// The result of drawing.
 pub(crate) struct Rendered {
     pub(crate) cursor: Position,
     /// The rows of the list of messages.

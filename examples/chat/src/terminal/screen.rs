@@ -1,13 +1,11 @@
 //! [`Screen`]: all that the terminal chat shows, as plain data. It takes events, keys and
 //! measurements, and has neither a session nor a terminal, so that tests can drive and draw it.
 
-use super::action::{self, Action, COMMANDS, KEYS};
 use super::conversation::{Conversation, Entry, Target};
 use super::input::InputLine;
 use super::report;
 use super::text::clean;
 use chat_core::{Event, Message, Origin, Outcome, State, StatusChange, UserStatus};
-use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
@@ -25,7 +23,7 @@ pub(crate) struct Friend {
     pub(crate) text: String,
 }
 
-/// What the session knows and no event repeats.
+/// Measurements and lists of the session that no event repeats.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Measured {
     /// The subscribers of the selected channel, clean and sorted.
@@ -39,7 +37,7 @@ pub(crate) struct Measured {
 #[derive(Debug)]
 pub(crate) struct Screen {
     pub(crate) user: String,
-    /// The address of the name server, or what stands for it.
+    /// The addresses of the name server.
     pub(crate) server: String,
     pub(crate) state: State,
     pub(crate) conversations: Vec<Conversation>,
@@ -59,7 +57,7 @@ pub(crate) struct Screen {
     sent: VecDeque<(u64, Target)>,
     /// The rows of the last drawn list of messages, to scroll by.
     pub(crate) page: usize,
-    changed: bool,
+    pub(crate) changed: bool,
 }
 
 impl Screen {
@@ -121,7 +119,7 @@ impl Screen {
             .unwrap_or(&self.conversations[0])
     }
 
-    fn current_mut(&mut self) -> &mut Conversation {
+    pub(crate) fn current_mut(&mut self) -> &mut Conversation {
         self.selected = self.selected.min(self.conversations.len() - 1);
         &mut self.conversations[self.selected]
     }
@@ -378,115 +376,9 @@ impl Screen {
         }
     }
 
-    /// Takes pasted text.
-    pub(crate) fn on_paste(&mut self, text: &str) {
-        self.input.insert(text);
-        self.changed = true;
-    }
-
     /// The size of the terminal changed.
     pub(crate) fn on_resize(&mut self) {
         self.changed = true;
-    }
-
-    /// Takes a key; returns what the session has to do.
-    pub(crate) fn on_key(&mut self, key: KeyEvent) -> Option<Action> {
-        self.changed = true;
-        let control = key.modifiers.contains(KeyModifiers::CONTROL);
-        let alt = key.modifiers.contains(KeyModifiers::ALT);
-        match key.code {
-            KeyCode::Char('c' | 'q') if control => return Some(Action::Quit),
-            KeyCode::Char('n') if control => {
-                self.select((self.selected + 1) % self.conversations.len())
-            }
-            KeyCode::Char('p') if control => {
-                let all = self.conversations.len();
-                self.select((self.selected + all - 1) % all);
-            }
-            KeyCode::Char('a') if control => self.input.home(),
-            KeyCode::Char('e') if control => self.input.end(),
-            KeyCode::Char('u') if control => self.input.delete_to_start(),
-            KeyCode::Char('w') if control => self.input.delete_word(),
-            KeyCode::Char(digit @ '1'..='9') if alt => {
-                self.select(digit as usize - '1' as usize);
-            }
-            KeyCode::Char(character) if !control && !alt => {
-                self.input.insert(character.encode_utf8(&mut [0; 4]));
-            }
-            KeyCode::Backspace => self.input.backspace(),
-            KeyCode::Delete => self.input.delete(),
-            KeyCode::Left => self.input.left(),
-            KeyCode::Right => self.input.right(),
-            KeyCode::Home => self.input.home(),
-            KeyCode::End => self.input.end(),
-            KeyCode::Up => self.input.older(),
-            KeyCode::Down => self.input.newer(),
-            KeyCode::PageUp => {
-                let page = self.page;
-                self.current_mut().scroll += page;
-            }
-            KeyCode::PageDown => {
-                let page = self.page;
-                let conversation = self.current_mut();
-                conversation.scroll = conversation.scroll.saturating_sub(page);
-            }
-            KeyCode::Tab => {
-                let words = self.words();
-                self.input.complete(words.into_iter());
-            }
-            KeyCode::Enter => return self.on_line(),
-            _ => {}
-        }
-        None
-    }
-
-    /// The words that Tab completes: commands, users and channels.
-    fn words(&self) -> Vec<String> {
-        let commands = COMMANDS
-            .iter()
-            .filter_map(|(usage, _)| usage.split(' ').next());
-        let friends = self.friends.keys().map(String::as_str);
-        let members = self.measured.members.iter().map(String::as_str);
-        let names = self
-            .conversations
-            .iter()
-            .filter_map(|all| match &all.target {
-                Target::Log => None,
-                Target::Channel(name) | Target::Private(name) => Some(name.as_str()),
-            });
-        let all = commands
-            .filter(|name| *name != "//TEXT")
-            .chain(friends)
-            .chain(members)
-            .chain(names);
-        all.map(str::to_owned).collect()
-    }
-
-    fn on_line(&mut self) -> Option<Action> {
-        let target = self.current().target.clone();
-        let line = self.input.submit();
-        match action::parse(&line, &target)? {
-            Ok(Action::Close) => self.close(&target),
-            Ok(Action::Clear) => self.current_mut().clear(),
-            Ok(Action::Help) => {
-                for (usage, explanation) in COMMANDS.iter().chain(&KEYS) {
-                    self.answer(&format!("{usage}: {explanation}"));
-                }
-            }
-            Ok(Action::Private { user, text }) => {
-                self.open(Target::Private(user.clone()), true);
-                return Some(Action::Private { user, text });
-            }
-            Ok(action) => {
-                self.current_mut().scroll = 0;
-                return Some(action);
-            }
-            Err(error) => {
-                let text = clean(&error);
-                self.current_mut().push(Entry::Problem(text));
-            }
-        }
-        None
     }
 
     /// Removes friends from the list.
