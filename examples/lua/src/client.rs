@@ -19,11 +19,10 @@ pub(crate) enum Refusal {
 }
 
 impl From<RequestError> for Refusal {
+    /// What no value of the protocol expresses was found before, with its path. What remains is too
+    /// long, which depends on data and not on the script.
     fn from(error: RequestError) -> Self {
-        match error {
-            RequestError::Unencodable(_) => Self::Wrong(error.to_string()),
-            _ => Self::Refused(error.to_string()),
-        }
+        Self::Refused(error.to_string())
     }
 }
 
@@ -244,7 +243,9 @@ impl Client {
         session.chat.disconnect();
         let is_quiet = !has_end && session.chat.queued_events() == 0;
         self.changed_state();
-        self.is_resetting = has_end;
+        // Inside a callback the end may already be on its way.
+        let sees_end = !matches!(self.view.state, State::Uninitialized | State::Disconnected);
+        self.is_resetting = has_end || (!is_quiet && sees_end);
         self.reconnects = connect;
         if is_quiet {
             self.view.state = State::Uninitialized;

@@ -79,7 +79,7 @@ impl ToPhoton {
         match value {
             LuaValue::Nil => Ok(Value::Null),
             LuaValue::Boolean(value) => Ok(Value::Bool(*value)),
-            LuaValue::Integer(number) => Ok(integer(i64::from(*number))),
+            LuaValue::Integer(number) => Ok(integer(*number)),
             LuaValue::Number(number) => Ok(of_number(*number)),
             LuaValue::String(text) => {
                 self.charge(text.as_bytes().len())?;
@@ -186,7 +186,7 @@ fn sequence(table: &Table) -> Option<usize> {
     for pair in table.pairs::<LuaValue, LuaValue>() {
         let (key, _) = pair.ok()?;
         let index = match key {
-            LuaValue::Integer(number) => i64::from(number),
+            LuaValue::Integer(number) => number,
             LuaValue::Number(number) if number.fract() == 0.0 => number as i64,
             _ => return None,
         };

@@ -367,3 +367,46 @@ impl View {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state(from: State, to: State) -> Event {
+        Event::StateChanged { from, to }
+    }
+
+    #[test]
+    fn only_a_lost_front_end_ends_subscriptions() {
+        let mut view = View::new();
+        let channel = view.channel_or_new(&Text::from("a"), false);
+        channel.borrow_mut().is_subscribed = true;
+        view.take(&state(State::Error, State::ConnectingToNameServer));
+        assert_eq!(view.listed(false).count(), 1);
+        view.take(&state(State::ConnectedToFrontEnd, State::Error));
+        assert_eq!((view.listed(false).count(), view.count(false)), (0, 1));
+    }
+
+    #[test]
+    fn a_forgotten_conversation_is_not_listed_and_its_object_stays() {
+        let mut view = View::new();
+        let channel = view.channel_or_new(&Text::from("bob"), true);
+        assert_eq!(view.listed(true).count(), 1);
+        view.take(&Event::ConversationForgotten { user: "bob".into() });
+        assert_eq!((view.listed(true).count(), view.count(true)), (0, 0));
+        assert_eq!(channel.borrow().name, "bob");
+        view.clear(&channel);
+        assert_eq!((view.bytes, view.live_parts), (0, 0));
+    }
+
+    #[test]
+    fn channels_that_the_client_does_not_keep_go() {
+        let mut view = View::new();
+        for name in ["a", "b", "c"] {
+            view.channel_or_new(&Text::from(name), false);
+        }
+        view.retain(false, |name| name == "b");
+        assert_eq!(view.count(false), 1);
+        assert!(view.channel("b", false).is_some());
+    }
+}

@@ -46,6 +46,7 @@ scripts! {
     enums,
     errors,
     friends,
+    hostile,
     many,
     modules,
     native,

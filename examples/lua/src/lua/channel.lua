@@ -1,6 +1,9 @@
 local rust, modules = ...
 local Message = modules["photon.chat.Message"]
 
+-- Of each message, so not looked up among the globals.
+local setmetatable = setmetatable
+
 -- The place of the channel's data. A table as the key clashes with no field of a script.
 local DATA = {}
 

@@ -79,6 +79,24 @@ local deep = {}
 for _ = 1, 100000 do deep = { deep } end
 wrong("is nested deeper than", deep)
 wrong("content is a userdata", io.stdout)
+-- Each depth is either sent or an error with the path.
+local nested, greatest = 1, 0
+local last_id = alice:getPublicChannels()[room]:getLastId()
+for depth = 1, 60 do
+    nested = { nested }
+    local ok, result = pcall(alice.publishMessage, alice, room, nested)
+    if ok then
+        support.equal(result, true, "depth " .. depth)
+        greatest = depth
+    else
+        assert(result:find("is nested deeper than", 1, true), result)
+    end
+end
+assert(greatest >= 20 and greatest < 60)
+-- All of them arrive.
+support.until_true(alice, function()
+    return alice:getPublicChannels()[room]:getLastId() >= last_id + greatest
+end)
 -- The same part twice is no cycle.
 local part = { 1 }
 support.equal(#there_and_back({ part, part }), 2)
@@ -86,6 +104,7 @@ support.equal(#there_and_back({ part, part }), 2)
 local wide = { 1 }
 for _ = 1, 29 do wide = { wide, wide, wide, wide } end
 support.equal(alice:publishMessage(room, wide), false)
+support.equal(alice:publishMessage(room, { x = ("x"):rep(40000) }), false)
 support.equal(alice:publishMessage(room, ("x"):rep(2000000)), false)
 -- Metamethods do not run.
 local proxy = setmetatable({ 1 }, { __index = function() error("read") end, __len = function() return 9 end })
