@@ -133,3 +133,28 @@ fn s10_a_connect_call_replaces_the_schedule() {
         world.finish();
     });
 }
+
+#[test]
+fn s10_a_forgotten_channel_has_no_position() {
+    on_every_row(|row| {
+        for away in [false, true] {
+            let mut world = World::new(row, 5);
+            let reader = world.reader("alice", &["c"]);
+            world.publish_every("c", 5, 30);
+            if away {
+                world.lose(reader, Loss::Reset);
+                until_down(&mut world, reader);
+            }
+            world.run_for(0);
+            world.chat(reader).forget_channels();
+            world.run_for(20_000);
+            let all = SubscribeOptions::new().history(-1);
+            world.subscribe(reader, &["c"], &all);
+            world.run_for(10_000);
+            let texts = world.readers[reader].texts("c");
+            assert_eq!(texts.len(), 10, "all again: {texts:?}\n{}", world.trace());
+            assert_eq!(world.readers[reader].gaps("c"), []);
+            world.check_rest();
+        }
+    });
+}
