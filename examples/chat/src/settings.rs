@@ -215,9 +215,12 @@ fn is_setting(name: &str) -> bool {
 }
 
 fn parse_file(text: &str) -> Result<toml::Table, String> {
-    let table: toml::Table = text
-        .parse()
-        .map_err(|error: toml::de::Error| error.to_string().trim_end().to_owned())?;
+    let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
+        // The error's own text repeats the line, in which may be a secret.
+        let before = error.span().and_then(|span| text.get(..span.start));
+        let line = before.unwrap_or_default().matches('\n').count() + 1;
+        format!("line {line}: {}", error.message())
+    })?;
     for (key, value) in &table {
         if FLAGS.contains(&key.as_str()) {
             if !value.is_bool() {
@@ -282,10 +285,12 @@ mod tests {
             ("sever = \"x\"", "server, app-id"),
             ("crc = 1", "true or false"),
             ("server = [1]", "server = \"..\""),
-            ("server = ", "1"),
+            ("crc = true\nserver = ", "line 2"),
+            ("auth-params = token=hidden", "line 1"),
         ] {
             let error = parse_file(file).unwrap_err();
             assert!(error.contains(expected), "{file}: {error}");
+            assert!(!error.contains("hidden"), "{error}");
         }
     }
 

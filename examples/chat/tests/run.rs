@@ -605,3 +605,36 @@ fn a_signal_disconnects_first() {
         assert_eq!(output.states().last(), Some(&10), "{}", output.stdout);
     }
 }
+
+#[test]
+fn settings_come_from_options_the_environment_and_a_file_in_this_order() {
+    let server = start_server(ServerConfig::new());
+    let url = server.url(Transport::Tcp);
+    let file = std::env::temp_dir().join(format!("photon-chat-{}.toml", std::process::id()));
+    let text = format!(
+        "server = \"{url}\"\napp-id = \"secret\"\nuser = \"of-the-file\"\nregion = \"us\"\n"
+    );
+    std::fs::write(&file, text).unwrap();
+    let path = file.to_str().unwrap();
+    let user = |variables: &[(&str, &str)], arguments: &[&str]| -> Json {
+        let mut program = Program::start_in(variables, &[&["run"], arguments].concat());
+        program.write("connect\nwait Authenticated 30\n");
+        let output = program.end();
+        output.assert_success().events("Authenticated")[0]["user_id"].clone()
+    };
+    assert_eq!(user(&[], &["--config", path]), "of-the-file");
+    let of_file = ("PHOTON_CONFIG", path);
+    assert_eq!(user(&[of_file], &[]), "of-the-file");
+    let of_variable = ("PHOTON_USER", "of-a-variable");
+    assert_eq!(user(&[of_file, of_variable], &[]), "of-a-variable");
+    assert_eq!(user(&[of_file, of_variable], &["--user", "typed"]), "typed");
+    std::fs::write(&file, "sever = \"x\"").unwrap();
+    let output = Program::start(&["run", "--config", path]).end();
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!(output.status, 64);
+    assert!(
+        output.stderr.contains("no setting \"sever\""),
+        "{}",
+        output.stderr
+    );
+}

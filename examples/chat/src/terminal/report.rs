@@ -26,6 +26,9 @@ pub(crate) fn of(event: &Event) -> Option<Line> {
             .into(),
         ),
         Event::Error { message, .. } => Problem(format!("the connection ended: {message}")),
+        Event::ReconnectScheduled { attempt, after } if after.as_millis() < 100 => {
+            Notice(format!("connecting again by itself (attempt {attempt}) .."))
+        }
         Event::ReconnectScheduled { attempt, after } => Notice(format!(
             "connecting again by itself in {:.1} s (attempt {attempt}); /reconnect does it now",
             after.as_secs_f64()

@@ -183,7 +183,12 @@ impl Screen {
             }
             Event::Authenticated(login) => self.user = clean(&login.user_id),
             Event::Error { .. } => self.was_lost = true,
-            Event::Restored { .. } => self.restores += u64::from(self.was_lost),
+            Event::Restored { failed, .. } => {
+                self.restores += u64::from(self.was_lost);
+                for missing in failed {
+                    self.problem(&format!("#{}: {}", missing.channel, missing.outcome));
+                }
+            }
             Event::SubscribeResult(results) => {
                 for result in results {
                     let target = Target::Channel(result.channel.to_string());

@@ -308,7 +308,65 @@ fn strangers_cannot_open_tabs_without_end() {
     assert!(shown(&mut screen, 80, 24).contains("stranger 499: hi"));
 }
 
-/// What the README shows. `UPDATE_PICTURES=1 cargo test -p photon-chat-cli` writes it again.
+#[test]
+fn random_keys_messages_and_sizes_leave_a_screen_that_can_be_drawn() {
+    const KEYS: [KeyCode; 11] = [
+        KeyCode::Enter,
+        KeyCode::Backspace,
+        KeyCode::Delete,
+        KeyCode::Left,
+        KeyCode::Right,
+        KeyCode::Home,
+        KeyCode::Up,
+        KeyCode::Down,
+        KeyCode::PageUp,
+        KeyCode::PageDown,
+        KeyCode::Tab,
+    ];
+    const TEXTS: [&str; 9] = [
+        "/part",
+        "/msg ada x",
+        "/clear",
+        "/help",
+        "/join a",
+        "漢🎲",
+        "e\u{301}",
+        "שלום ",
+        "a",
+    ];
+    let mut screen = connected();
+    let mut random = 1_u64;
+    let mut below = |limit: usize| {
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (random >> 33) as usize % limit
+    };
+    for _ in 0..5_000 {
+        match below(8) {
+            0 => screen.on_paste(TEXTS[below(TEXTS.len())]),
+            1 => screen.select(below(6)),
+            2 => {
+                let user = ["ada", "bob", "漢字"][below(3)];
+                let text = TEXTS[below(TEXTS.len())].repeat(below(60));
+                message(&mut screen, &Target::Private(user.into()), user, &text);
+            }
+            3 => screen.close(&Target::Private(["ada", "bob"][below(2)].into())),
+            4 => {
+                screen.on_key(KeyEvent::new(KeyCode::Char('n'), KeyModifiers::CONTROL));
+            }
+            _ => {
+                screen.on_key(KeyEvent::new(KEYS[below(KEYS.len())], KeyModifiers::NONE));
+            }
+        }
+        if below(4) == 0 {
+            let (columns, rows) = (1 + below(90), 1 + below(30));
+            draw(&mut screen, columns as u16, rows as u16);
+        }
+    }
+}
+
+/// The picture of the README. `UPDATE_PICTURES=1 cargo test -p photon-chat-cli` writes it again.
 #[test]
 fn the_picture_of_the_readme_is_what_the_program_draws() {
     let mut screen = connected();

@@ -37,18 +37,24 @@ pub(crate) struct Output {
 
 impl Program {
     pub(crate) fn start(arguments: &[&str]) -> Self {
-        Self::start_with(arguments, Stdio::piped())
+        Self::start_with(arguments, Stdio::piped(), &[])
+    }
+
+    /// Starts it with these variables in its environment.
+    pub(crate) fn start_in(variables: &[(&str, &str)], arguments: &[&str]) -> Self {
+        Self::start_with(arguments, Stdio::piped(), variables)
     }
 
     /// Starts it with a standard output whose reading end is closed.
     pub(crate) fn start_with_closed_output(arguments: &[&str]) -> Self {
         let (_, stdout) = io::pipe().unwrap();
-        Self::start_with(arguments, stdout.into())
+        Self::start_with(arguments, stdout.into(), &[])
     }
 
-    fn start_with(arguments: &[&str], stdout: Stdio) -> Self {
+    fn start_with(arguments: &[&str], stdout: Stdio, variables: &[(&str, &str)]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_photon-chat"))
             .args(arguments)
+            .envs(variables.iter().copied())
             .stdin(Stdio::piped())
             .stdout(stdout)
             .stderr(Stdio::piped())
