@@ -1,5 +1,4 @@
 //! The outcome of a close whose peer ended first: nothing confirms that it read everything.
-//! Issue 11, item 19.
 
 mod harness;
 

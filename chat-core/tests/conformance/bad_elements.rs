@@ -1,4 +1,4 @@
-//! One element that cannot be decoded spoils only itself: issue 11, item 1.
+//! One element that cannot be decoded spoils only itself.
 
 use crate::harness::{Harness, Line, Seen, bools, each_with, objects, outcomes, strings};
 use chat_core::{

@@ -1,5 +1,5 @@
 //! One element that cannot be decoded spoils only itself, in the lists and texts of everything but
-//! messages: issue 11, item 1. Messages, status texts and properties: `bad_elements`.
+//! messages. Messages, status texts and properties: `bad_elements`.
 
 use crate::harness::{Harness, Seen, bools, each, each_with, objects, outcomes, strings};
 use chat_core::{Outcome, Protocol, RegionsError, State};

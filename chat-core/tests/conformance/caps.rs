@@ -1,5 +1,4 @@
 //! Caps and limits that hold for the whole, and not for each part: events, one message, text.
-//! Issue 11, item 19.
 
 use crate::harness::{Harness, each, each_with, objects, over_messages_with, strings};
 use chat_core::{

@@ -1,5 +1,5 @@
 //! What is recorded of an end: deliberate closes with unsent data, and the cause of a failed fast
-//! path. Issue 11, item 19.
+//! path.
 
 use crate::harness::{Harness, Seen, each, each_with};
 use chat_core::{CauseKind, ChatConfig, LinkErrorKind, Server, State};

@@ -1,4 +1,4 @@
-//! Counters and sizes that an application reads: each survived as a planted bug. Issue 11, item 19.
+//! Counters and sizes that an application reads: each survived as a planted bug.
 
 use crate::harness::{Harness, Seen, each, not_in_json, objects, strings};
 use chat_core::{Event, State};

@@ -1,5 +1,4 @@
 //! Memory that others can make the client keep: names, ids and texts count in bytes.
-//! Issue 11, item 5.
 
 use crate::harness::{Harness, Line, Seen, bools, each, each_with, strings};
 use chat_core::{ChatConfig, Event, PrivateOptions, State, Value};

@@ -1,4 +1,4 @@
-//! Ids as people paste them, and names twice in one request: issue 11, items 3 and 14.
+//! Ids as people paste them, and names twice in one request.
 
 use crate::harness::{
     APP_ID, APP_VERSION, Harness, NAME_SERVER, Seen, bools, each, outcomes, strings,

@@ -1,5 +1,4 @@
 //! What counts, caches or resets, the second time and the thousandth time: a leak shows only then.
-//! Issue 11, item 19.
 
 use crate::harness::{Harness, Line, Seen, bools, each, each_with, outcomes, strings};
 use chat_core::{ChatConfig, ConnectOptions, Event, Outcome, State, SubscribeOptions, Value};

@@ -1,5 +1,5 @@
 //! Texts and addresses of servers: errors shorten them, and a front-end address must be valid and
-//! allowed. Issue 11, item 9.
+//! allowed.
 
 use crate::harness::{Harness, Seen, TOKEN, each, each_with};
 use chat_core::{CauseKind, ChatConfig, Event, LinkErrorKind, Outcome, State, SubscribeOptions};

@@ -12,7 +12,7 @@ use std::time::Duration;
 /// How long nothing counts as given up after a sleep.
 const GRACE_MS: u64 = 2_000;
 const HOUR_MS: u64 = 3_600_000;
-/// The sleeps of SURVIVE 9, and some at the edges.
+/// Sleeps of some seconds up to a day, and some at the edges.
 const SLEEPS_MS: [u64; 8] = [
     5_001,
     9_500,
@@ -501,7 +501,7 @@ fn case06_without_a_connection_a_sleep_means_nothing() {
     });
 }
 
-/// SURVIVE 6: no call does more than its budget, and nothing is lost.
+/// No call does more than its budget, and nothing is lost.
 #[test]
 fn case06_a_backlog_of_10_000_messages_is_taken_within_the_budget_of_each_call() {
     each(|mut harness| {

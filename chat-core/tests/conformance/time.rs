@@ -1,5 +1,5 @@
 //! Contract 1: a time before the latest counts as the latest. The driver of the harness passes such
-//! times in every test; here they are the only ones. Issue 11, item 19.
+//! times in every test; here they are the only ones.
 
 use crate::harness::{Harness, Seen, each, error, not_over_datagrams, outcomes};
 use chat_core::{LinkErrorKind, LinkInput, Outcome, State, Timestamp};

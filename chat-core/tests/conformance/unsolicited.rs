@@ -1,4 +1,4 @@
-//! Channels that the server adds on its own, and what becomes of them: issue 11, item 5.
+//! Channels that the server adds on its own, and what becomes of them.
 
 use crate::harness::{Harness, Seen, bools, each, outcomes, strings};
 use chat_core::{Outcome, State};

@@ -1,4 +1,4 @@
-//! Work that a peer can make one call do. Issue 11, item 7.
+//! Work that a peer can make one call do.
 
 use crate::harness::{Harness, each_with, objects, strings};
 use chat_core::{ChatConfig, Event, LinkInput, SubscribeOptions, Value};

@@ -11,7 +11,7 @@ const HOUR_MS: u64 = 3_600_000;
 /// The time between two messages; in between the line is idle.
 const GAP_MS: u64 = 20_000;
 
-/// SURVIVE 9, scenario 22.
+/// Scenario s22.
 #[test]
 fn sound13_a_client_stays_connected_for_an_hour_of_20_percent_loss() {
     for seed in 0..15 {

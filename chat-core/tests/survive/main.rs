@@ -1,4 +1,4 @@
-//! Sessions that come back by themselves: the scenarios of SURVIVE 9, in virtual time, over every
+//! Sessions that come back by themselves: the scenarios s01 to s24, in virtual time, over every
 //! transport and serialization. [`world`] runs them, [`seen`] judges.
 
 mod reader;

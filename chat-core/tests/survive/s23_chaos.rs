@@ -145,7 +145,7 @@ fn act(world: &mut World, rng: &mut Rng, stalls: bool, calm_ms: &mut [u64]) {
         }
         11 => {
             // A channel begins again without notice only if nobody has asked for it just now: the
-            // client takes an event for the answer otherwise. Spec: SURVIVE 2, table.
+            // client takes an event for the answer otherwise. Spec: chat.md 4.1.
             while world
                 .last_asked_ms(channel)
                 .is_some_and(|at_ms| at_ms + ANSWER_MS > world.now())
@@ -213,7 +213,7 @@ fn s23_chaos_breaks_no_promise() {
         failures.join("\n")
     );
     for (class, [all, severe, gaps]) in runs {
-        // Spec: SURVIVE 2. One run more, so that few seeds can pass at all.
+        // Spec: chat.md 4.1. One run more, so that few seeds can pass at all.
         assert!(
             severe * 100 <= all * 5 + 100,
             "{class:?}: {severe} of {all}"

@@ -1,4 +1,4 @@
-//! What a reader was told about one channel, and the judgement of it. Spec: SURVIVE 3.
+//! What a reader was told about one channel, and the judgement of it. Spec: chat.md 4.1.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Display, Formatter};
@@ -270,7 +270,7 @@ impl Judge<'_> {
     /// A gap over messages that the server held when the client asked on this connection.
     fn check_avoidable(&mut self, previous: Key, key: Key, at_ms: u64) {
         // A client whose connections end while it restores asks for less, and reports what that leaves
-        // out. Spec: SURVIVE 4, limited concurrency.
+        // out. Spec: chat.md 10.1.
         let mut asked = self.rules.answers.asked.iter().rev();
         let last = asked.find(|(asked_ms, _)| *asked_ms <= at_ms);
         if last.is_some_and(|(_, history)| *history >= 0) {
@@ -286,7 +286,7 @@ impl Judge<'_> {
     fn another_life(&mut self, previous: Key, key: Key, gap: Option<Seen>, at_ms: u64) {
         let told = matches!(gap, Some(Seen::Gap { new_life: true, .. }));
         // A life whose ids have passed the old position by a whole history cannot be recognised; it
-        // looks like a hole. Spec: SURVIVE 3.
+        // looks like a hole. Spec: chat.md 4.1.
         let outgrown = key.id > previous.id;
         if !told && !outgrown {
             self.broken(

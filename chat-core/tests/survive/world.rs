@@ -473,7 +473,7 @@ impl World {
         answers
     }
 
-    /// Lets everything settle and checks every promise of SURVIVE 3, that requests and messages have
+    /// Lets everything settle and checks every promise of chat.md 4.1, that requests and messages have
     /// had their outcomes, and that nothing is left after a disconnect.
     ///
     /// # Panics

@@ -1,4 +1,4 @@
-//! The table of hostile inputs with their instructions, against the limits of DESIGN 9.
+//! The table of hostile inputs with their instructions, against the limits.
 
 use photon_bench::hostile::{self, Cost, Instructions};
 use photon_bench::measure::has_valgrind;

@@ -21,7 +21,7 @@ use std::process::ExitCode;
 
 /// `EX_USAGE` of sysexits.h.
 const USAGE: u8 = 64;
-/// DESIGN 9: 5 ms.
+/// 5 ms.
 const CALL_INSTRUCTIONS: u64 = 10_000_000;
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -69,7 +69,7 @@ fn ran(name: &str, found: bool) -> ExitCode {
     }
 }
 
-/// Prints the longest calls with many of each item, and fails if one exceeds the limit of DESIGN 9.
+/// Prints the longest calls with many of each item, and fails if one exceeds 10 million instructions.
 fn longest() -> ExitCode {
     let mut within = true;
     for growth in &GROWTH {

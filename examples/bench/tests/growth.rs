@@ -1,5 +1,5 @@
 //! With many channels, friends, messages and requests, an item costs what it costs among few, and the
-//! memory is released afterwards. Issue 13; `photon-bench longest` counts the longest calls.
+//! memory is released afterwards. `photon-bench longest` counts the longest calls.
 
 use allocation_counter::measure;
 use chat_core::codes::parameter;

@@ -1,5 +1,5 @@
 //! What hostile inputs cost a client, in memory and in its own estimate of work: against the bounds
-//! of DESIGN 9, and against the stored table, so that no input becomes dearer unnoticed.
+//! of ARCHITECTURE.md, and against the stored table, so that no input becomes dearer unnoticed.
 //! `HOSTILE_UPDATE=1 cargo test -p photon-bench --test hostile` writes the table.
 
 use photon_bench::hostile::{self, Cost};
@@ -7,7 +7,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 const MIB: u64 = 1024 * 1024;
-/// DESIGN 9: memory for input of any size.
+/// Memory for input of any size.
 const HEAP_BYTES: u64 = 4 * MIB;
 /// The default of `ChatConfig::max_work_per_service`.
 const CALL_WORK: u64 = 4_000_000;

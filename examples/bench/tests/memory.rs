@@ -1,4 +1,4 @@
-//! Buffers that grew return their memory. Issue 11, item 8.
+//! Buffers that grew return their memory.
 
 use allocation_counter::measure;
 use photon_bench::client::{CHANNEL, Carrier, Connected};

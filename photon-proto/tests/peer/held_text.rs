@@ -1,5 +1,4 @@
 //! Received JSON text counts towards the cap, in either role, until its last frame is taken.
-//! Issue 11, item 19.
 
 use super::harness::drain;
 use photon_proto::message::MessageWriter;

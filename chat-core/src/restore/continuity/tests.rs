@@ -128,7 +128,7 @@ fn s02_s03_s04_s21_no_order_of_answers_loses_or_doubles_a_message() {
     }
 }
 
-/// SURVIVE 2: with answers later than the waiting time and a server that copies early or before the
+/// With answers later than the waiting time and a server that copies early or before the
 /// client enters, at most 5 % of the runs break a promise, and 15 % have an avoidable gap.
 #[test]
 fn s23_late_answers_break_few_promises() {

@@ -1,4 +1,4 @@
-//! A model of one channel, one server and one client, in virtual time: the servers of SURVIVE 9, s02
+//! A model of one channel, one server and one client, in virtual time: the servers of scenarios s02
 //! to s04 and s21, against [`Continuity`] alone.
 
 use super::{Cached, Continuity, Fingerprint, Questions, Step, Surroundings};

@@ -1,4 +1,4 @@
-//! What issue 13 asks for, beside what was measured.
+//! The targets, beside what was measured.
 
 use crate::Rows;
 

@@ -1,4 +1,4 @@
-//! Hostile inputs, and what they cost a client: DESIGN 9 limits memory and work by the size of the
+//! Hostile inputs, and what they cost a client: limits bound memory and work by the size of the
 //! input, and each call by 5 ms.
 
 mod inputs;
