@@ -1,14 +1,12 @@
 //! Events as the prelude takes them: the name of the callback, then its arguments.
 
-use crate::channel::MESSAGES_AT_A_TIME;
+use crate::channel::{MESSAGES_AT_A_TIME, Part, push_message};
 use crate::client::Step;
 use crate::handle::Handle;
 use crate::values::{content_to_lua, map_to_lua, to_lua};
 use chat_core::codes::parameter;
-use chat_core::{
-    ChannelOutcome, Event, Messages, Outcome, Region, RegionsError, StatusChange, Value,
-};
-use mlua::{IntoLua, IntoLuaMulti, Lua, MultiValue, Table, Value as LuaValue};
+use chat_core::{ChannelOutcome, Event, Outcome, Region, RegionsError, StatusChange, Value};
+use mlua::{IntoLua, IntoLuaMulti, Lua, MultiValue, Table, Value as LuaValue, Variadic};
 
 /// Takes the next event; nothing if there is none.
 pub(crate) fn next(lua: &Lua, handle: &Handle) -> mlua::Result<MultiValue> {
@@ -34,10 +32,9 @@ fn arguments(lua: &Lua, handle: &Handle, event: Event) -> mlua::Result<MultiValu
             ("onUnsubscribeResult", results(lua, &outcomes)?).into_lua_multi(lua)
         }
         Event::ChatMessages { channel, messages } => {
-            let mut values = ("onChatMessages", &*channel, messages.len()).into_lua_multi(lua)?;
+            let count = messages.len();
             *handle.rest.borrow_mut() = Some((messages, 0));
-            values.extend(more(lua, handle)?);
-            Ok(values)
+            ("onChatMessages", &*channel, count).into_lua_multi(lua)
         }
         Event::PrivateMessage { channel, message } => {
             let message = message.get();
@@ -90,32 +87,22 @@ fn arguments(lua: &Lua, handle: &Handle, event: Event) -> mlua::Result<MultiValu
 }
 
 /// Takes sender and content of the next messages of the present event, side by side.
-pub(crate) fn more(lua: &Lua, handle: &Handle) -> mlua::Result<MultiValue> {
+pub(crate) fn more(lua: &Lua, handle: &Handle) -> mlua::Result<Variadic<Part>> {
     let mut rest = handle.rest.borrow_mut();
-    let mut values = MultiValue::new();
+    let mut parts = Variadic::new();
     let Some((messages, taken)) = &mut *rest else {
-        return Ok(values);
+        return Ok(parts);
     };
-    push_messages(lua, messages, *taken, &mut values)?;
-    *taken += MESSAGES_AT_A_TIME;
+    let to = messages.len().min(*taken + MESSAGES_AT_A_TIME);
+    parts.reserve(2 * (to - *taken));
+    for message in (*taken..to).filter_map(|index| messages.get(index)) {
+        push_message(lua, &message, &mut parts)?;
+    }
+    *taken = to;
     if *taken >= messages.len() {
         *rest = None;
     }
-    Ok(values)
-}
-
-fn push_messages(
-    lua: &Lua,
-    messages: &Messages,
-    from: usize,
-    values: &mut MultiValue,
-) -> mlua::Result<()> {
-    let to = messages.len().min(from + MESSAGES_AT_A_TIME);
-    for message in (from..to).filter_map(|index| messages.get(index)) {
-        values.push_back(LuaValue::String(lua.create_string(message.sender)?));
-        values.push_back(content_to_lua(lua, &message.content)?);
-    }
-    Ok(())
+    Ok(parts)
 }
 
 fn results(lua: &Lua, outcomes: &[ChannelOutcome]) -> mlua::Result<Table> {

@@ -15,8 +15,11 @@ struct Start(Instant);
 const MAX_SLEEP_SECONDS: f64 = 32_000_000.0;
 
 pub(crate) fn add(lua: &Lua, rust: &Table) -> mlua::Result<()> {
-    lua.set_app_data(Start(Instant::now()));
-    lua.set_app_data(LiveClients::default());
+    // A second registration keeps the clock and the clients of the first.
+    if lua.app_data_ref::<LiveClients>().is_none() {
+        lua.set_app_data(Start(Instant::now()));
+        lua.set_app_data(LiveClients::default());
+    }
     let now = |lua: &Lua, ()| {
         let start = lua.app_data_ref::<Start>();
         Ok(start.map_or(0.0, |start| start.0.elapsed().as_secs_f64()))

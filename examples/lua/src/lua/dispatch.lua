@@ -57,11 +57,12 @@ end
 
 function take.authenticated() end
 
-function take.onChatMessages(self, core, channel, count, ...)
-    local messages = rust.append_messages({}, ...)
-    while #messages < count do
+function take.onChatMessages(self, core, channel, count)
+    local messages, before = {}, 0
+    repeat
+        before = #messages
         rust.append_messages(messages, core.handle:more_messages())
-    end
+    until #messages >= count or #messages == before
     call(self, "onChatMessages", channel, messages)
 end
 

@@ -45,7 +45,7 @@ local before = memory()
 round(50)
 local after = memory()
 support.equal(received, 10000)
-assert(after < before + 16, ("memory grew from %d to %d KiB"):format(before, after))
+assert(after < before + 16, ("memory grew from %.0f to %.0f KiB"):format(before, after))
 
 -- Clients that the collector takes while they are connected.
 clients = nil
