@@ -185,7 +185,7 @@ fn a_bad_command_line_is_status_64() {
 fn debug_has_tracebacks_and_information() {
     let folder = Folder::new("debug");
     let ended = folder.run(
-        "local function here() return debug.getinfo(1, 'nSl') end\n\
+        "local function here() local info = debug.getinfo(1, 'nSl') return info end\n\
          local info = here()\n\
          print(info.name, info.currentline, info.short_src:match('main.lua$'), info.linedefined)\n\
          print(debug.getinfo(here).what, debug.getinfo(print).what, debug.getinfo(99))\n\
