@@ -58,7 +58,8 @@ impl ChatClient {
 
     /// Reports the results that the events from this one on bring.
     pub(super) fn report_results(&mut self, first_event: usize) {
-        let Some(confirm) = &mut self.confirm else {
+        // Most messages arrive while nothing waits, and then cost no walk over the queue.
+        let Some(confirm) = self.confirm.as_mut().filter(|confirm| !confirm.is_idle()) else {
             return;
         };
         let public = &self.model.public;

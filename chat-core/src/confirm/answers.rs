@@ -43,6 +43,11 @@ impl Answers {
         self.expected.push_back(token);
     }
 
+    /// Whether no answer is expected. One that arrives anyway belongs to no message.
+    pub(super) fn is_empty(&self) -> bool {
+        self.expected.is_empty()
+    }
+
     /// Takes an answer with code 0. Returns its message, if it is known.
     pub(super) fn on_accepted(&mut self) -> Option<MessageToken> {
         self.next().flatten()

@@ -168,6 +168,11 @@ impl Confirmations {
 
     // What the client reports.
 
+    /// Whether no event can bring a result: no message waits, and no answer is expected.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.open.is_empty() && self.published.is_empty() && self.private.is_empty()
+    }
+
     /// Reads an event, and adds the results that it brings. `me` is the user's own id;
     /// `is_subscribed` knows the channels of this connection.
     pub(crate) fn on_event(

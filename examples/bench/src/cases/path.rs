@@ -4,7 +4,7 @@
 use super::codec::{event, event_for};
 use crate::client::{Carrier, Connected, on_the_wire};
 use crate::measure::{Case, counted};
-use chat_core::{ChatConfig, Event, LinkInput};
+use chat_core::{ChatConfig, Event, LinkInput, Restore};
 use photon_proto::Protocol;
 use std::hint::black_box;
 
@@ -30,6 +30,9 @@ pub(super) fn all() -> Vec<Case> {
             };
             add("bytes to polled event", false, |config| config);
             add("whole path", true, |config| config);
+            add("whole path with restore", true, |config| {
+                config.restore(Restore::new())
+            });
             add("whole path without cache", true, |config| {
                 config.channel_cache_messages(0)
             });
