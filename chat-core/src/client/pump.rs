@@ -280,6 +280,7 @@ impl ChatClient {
         }
         // What only a connect or a subscribe has used.
         self.pending.release_memory();
+        self.model.release_windows(self.now);
         self.events.release_memory();
         if self.commands.is_empty() {
             self.commands = VecDeque::new();

@@ -106,6 +106,20 @@ impl Model {
         }
     }
 
+    /// Releases what channels kept for answers that can no longer come.
+    pub(crate) fn release_windows(&mut self, now: Timestamp) {
+        for _ in 0..MAX_DEADLINES {
+            let Some(key) = self.questions.take_window(now) else {
+                return;
+            };
+            // A channel may have gone meanwhile.
+            if let Some(channel) = self.public.by_key_mut(key) {
+                let (continuity, mut around) = channel.around(now, &mut self.questions);
+                continuity.on_window_end(&mut around);
+            }
+        }
+    }
+
     /// Puts off what ends with time, after a sleep that began at `before`: answers and repeats that
     /// arrived meanwhile are still in the socket. All channels are visited, which costs nothing
     /// compared to a sleep.

@@ -1,9 +1,11 @@
 //! Buffers that grew return their memory.
 
 use allocation_counter::measure;
+use chat_core::{ChatConfig, Restore, SubscribeOptions};
 use photon_bench::client::{CHANNEL, Carrier, Connected};
+use photon_bench::server::Served;
 use photon_proto::message::MessageWriter;
-use photon_proto::{Limits, Protocol};
+use photon_proto::{Limits, Protocol, Text};
 
 const CARRIERS: [Carrier; 4] = [
     Carrier::Stream,
@@ -155,4 +157,72 @@ fn sound08_steady_traffic_allocates_as_before() {
             );
         }
     }
+}
+
+/// The channels of a client whose memory is measured.
+const CHANNELS: usize = 1_000;
+/// What restore may add to a channel, beyond its name and options. Issue 12.
+const RESTORE_BYTES: usize = 64;
+/// The options of a wanted channel: the last id, the most subscribers, the length of the history and
+/// two flags, with padding.
+const OPTIONS_BYTES: usize = 12;
+
+#[test]
+fn a_channel_needs_64_bytes_more_with_restore_beyond_its_name_and_options() {
+    let plain = SubscribeOptions::new();
+    for length in [10, 20, 50] {
+        let names = names_of(length);
+        let without = bytes_of_channels(&names, &plain, |config| config);
+        let with = bytes_of_channels(&names, &plain, |config| config.restore(Restore::new()));
+        let each = with.saturating_sub(without) / CHANNELS;
+        // A text and its characters, with two counts of references.
+        let name = size_of::<Text>() + (2 * size_of::<usize>() + length).next_multiple_of(8);
+        let most = RESTORE_BYTES + name + OPTIONS_BYTES;
+        assert!(
+            (1..=most).contains(&each),
+            "{each} bytes for a channel with a name of {length}"
+        );
+    }
+}
+
+#[test]
+fn a_quiet_channel_keeps_nothing_of_its_request_for_history() {
+    let names = names_of(10);
+    let plain = bytes_of_channels(&names, &SubscribeOptions::new(), |config| config);
+    let history = SubscribeOptions::new().history(-1);
+    let asked = bytes_of_channels(&names, &history, |config| config);
+    assert!(
+        asked <= plain + KEPT_BYTES as usize,
+        "{asked} bytes, {plain} without history"
+    );
+}
+
+fn names_of(length: usize) -> Vec<String> {
+    (0..CHANNELS)
+        .map(|number| format!("{number:0length$}"))
+        .collect()
+}
+
+/// The memory of a client that is subscribed to these channels and waits for messages, without that
+/// of a client without channels.
+fn bytes_of_channels(
+    names: &[String],
+    options: &SubscribeOptions,
+    change: fn(ChatConfig) -> ChatConfig,
+) -> usize {
+    let mut served = Served::connected(change);
+    served.wait();
+    let info = measure(|| {
+        for some in names.chunks(500) {
+            let sent = served.chat.subscribe(some, options);
+            assert!(sent.is_ok(), "{sent:?}");
+            served.settle();
+        }
+        // Calls without input release what buffers and late answers need.
+        for _ in 0..20 {
+            served.wait();
+        }
+    });
+    assert_eq!(served.chat.public_channels().count(), names.len());
+    usize::try_from(info.bytes_current).expect("channels need memory")
 }

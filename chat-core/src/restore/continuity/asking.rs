@@ -110,9 +110,33 @@ impl Continuity {
         }
     }
 
-    pub(super) fn open_window(&mut self, around: &Surroundings<'_>) {
+    pub(super) fn open_window(&mut self, around: &mut Surroundings<'_>) {
         let end = around.now.plus_millis(around.questions.window_ms());
         self.open.get_or_insert_default().window = Timer::At(end);
+        self.watch_window(around);
+    }
+
+    /// Makes sure that the channel is looked at again after its window.
+    fn watch_window(&mut self, around: &mut Surroundings<'_>) {
+        if let Some(open) = &mut self.open
+            && !core::mem::replace(&mut open.watched, true)
+        {
+            around.questions.watch_window(around.now, around.channel);
+        }
+    }
+
+    /// Releases what only answers need once none can come any more. Most channels are quiet: without
+    /// this, each would keep it until the connection ends.
+    pub(crate) fn on_window_end(&mut self, around: &mut Surroundings<'_>) {
+        let Some(open) = &mut self.open else {
+            return;
+        };
+        open.watched = false;
+        if is_within(open.window, around.now) || is_within(open.window_asleep, around.now) {
+            self.watch_window(around);
+        } else if open.is_over() {
+            self.open = None;
+        }
     }
 
     /// Notes a sleep that began at `before`: answers to what was asked may have waited for the
@@ -265,5 +289,6 @@ impl Continuity {
         {
             question.serial = Some(around.questions.start(around.now, around.channel));
         }
+        self.watch_window(around);
     }
 }

@@ -106,6 +106,8 @@ struct Open {
     expects_history: bool,
     /// Whether messages were dropped because of a cap.
     cut: bool,
+    /// Whether [`Questions`] looks at the channel after its window.
+    watched: bool,
     anchor: Anchor,
 }
 
@@ -113,6 +115,12 @@ impl Open {
     /// Whether the next message can be delivered without a look at this.
     fn is_idle(&self) -> bool {
         self.held.is_empty() && self.question.is_none() && !self.expects_history && !self.cut
+    }
+
+    /// Whether nothing is left of it after its window, in which the history and the anchor had to
+    /// arrive. The holes stay: the next connection may fill them.
+    fn is_over(&self) -> bool {
+        self.held.is_empty() && self.question.is_none() && self.holes.is_empty() && !self.cut
     }
 }
 

@@ -34,6 +34,9 @@ pub(crate) struct Questions {
     /// How many of them are running.
     running: usize,
     next_serial: u64,
+    /// Channels that are looked at again once their answers are too late, oldest first. This only
+    /// returns memory, so it waits for a call without input and is no deadline itself.
+    windows: VecDeque<(Timestamp, ChannelKey)>,
     /// Channels whose timers start with the next time: an application's call knows none.
     armed: Vec<ChannelKey>,
     to_send: VecDeque<(ChannelKey, i32)>,
@@ -70,6 +73,7 @@ impl Questions {
             deadlines: VecDeque::new(),
             running: 0,
             next_serial: 0,
+            windows: VecDeque::new(),
             armed: Vec::new(),
             to_send: VecDeque::new(),
             repeated: 0,
@@ -202,6 +206,22 @@ impl Questions {
         due
     }
 
+    /// Notes that a channel waits for answers from now on.
+    pub(super) fn watch_window(&mut self, now: Timestamp, channel: ChannelKey) {
+        let end = now.plus_millis(self.window_ms());
+        self.windows.push_back((end, channel));
+    }
+
+    /// Takes a channel whose answers may be too late by now.
+    pub(crate) fn take_window(&mut self, now: Timestamp) -> Option<ChannelKey> {
+        self.windows.front().filter(|(end, _)| *end <= now)?;
+        let (_, channel) = self.windows.pop_front()?;
+        if self.windows.is_empty() {
+            self.windows = VecDeque::new();
+        }
+        Some(channel)
+    }
+
     /// Notes that a channel has timers to start.
     pub(crate) fn arm(&mut self, channel: ChannelKey) {
         self.armed.push(channel);
@@ -234,6 +254,7 @@ impl Questions {
         debug_assert_eq!(self.running, 0, "each channel has ended its question");
         self.armed = Vec::new();
         self.to_send = VecDeque::new();
+        self.windows = VecDeque::new();
     }
 
     /// The counters that must be 0 while nothing is asked or held.
