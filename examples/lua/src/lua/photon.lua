@@ -99,7 +99,8 @@ function photon.run(clients, limit)
             if is_done() then return true end
         else
             left = deadline - rust.now()
-            if left <= 0 then return true end
+            -- So that NaN is no endless time.
+            if not (left > 0) then return true end
         end
         wait(all, cores, left)
     end

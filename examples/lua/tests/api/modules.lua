@@ -43,4 +43,6 @@ support.equal(photon.run({ client }, function() return client.state == 4 end), t
 support.raises("photon.run: clients[1] must be a client", photon.run, { 5 }, 1)
 support.raises("photon.run: limit must be a number", photon.run, client)
 support.equal(photon.run({}, 0), true)
+support.equal(photon.run({}, 0 / 0), true)
+photon.sleep(0 / 0)
 client:disconnect()
