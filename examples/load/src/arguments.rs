@@ -23,6 +23,7 @@ Options:
   --app-id ID         the Chat app id; a development server accepts any (default load)
   --region CODE       the region (default eu)
   --protocol 1.6|1.8  the serialization of messages (default 1.8)
+  --restore           clients that lose the server come back by themselves
   --crc               add a checksum to each datagram (UDP only)
   --log-level LEVEL   off, error, warn, info, debug or trace, to standard error (default off)
   --server-pid PID    also report memory and processor time of this process, the server
@@ -38,7 +39,12 @@ Each client has an open socket, so many clients need a higher limit of open file
 program prints the necessary limit before it starts; set it with `ulimit -n` in the shell that
 starts the program. Except over UDP the server needs as many.
 
-Exit status: 0 all clients connected, none was disconnected, and the message reached each client
+With --restore, the server may be killed and started again while the clients are idle: give it
+`--state FILE` to keep channels and sessions. The test then waits up to 60 seconds for all to come
+back, and reports attempts, restores, gaps and missing messages. A gap means that the server no
+longer had messages that a client had not received.
+
+Exit status: 0 all clients connected, none was disconnected for good, and the message reached each
 once within 10 seconds; 1 otherwise (the lines FAILED and cause explain it); 64 wrong arguments.
 ";
 
@@ -63,6 +69,7 @@ pub(crate) struct Options {
     pub(crate) app_id: String,
     pub(crate) region: String,
     pub(crate) protocol: Protocol,
+    pub(crate) restore: bool,
     pub(crate) crc: bool,
     pub(crate) server_pid: Option<u32>,
     pub(crate) log_level: LevelFilter,
@@ -81,6 +88,7 @@ impl Options {
             app_id: "load".to_owned(),
             region: "eu".to_owned(),
             protocol: Protocol::V18,
+            restore: false,
             crc: false,
             server_pid: None,
             log_level: LevelFilter::Off,
@@ -118,6 +126,7 @@ pub(crate) fn parse(
             Arg::Long("app-id") => options.app_id = text(parser)?,
             Arg::Long("region") => options.region = text(parser)?,
             Arg::Long("protocol") => options.protocol = choice(parser, "protocol", &PROTOCOLS)?,
+            Arg::Long("restore") => options.restore = true,
             Arg::Long("crc") => options.crc = true,
             Arg::Long("server-pid") => {
                 options.server_pid = Some(number(parser, "server-pid", "the id of a process")?);
@@ -178,6 +187,7 @@ mod tests {
             (plain.channel.as_str(), plain.protocol),
             ("load", Protocol::V18)
         );
+        assert!(!plain.restore && options("--server udp://h --restore").restore);
         assert!(!plain.crc && !plain.is_stream() && plain.server_pid.is_none());
         let all = options(
             "--server tcp://h --clients 5 --ramp 0.5 --idle 0 --channel c --app-id a --region us --protocol 1.6 \

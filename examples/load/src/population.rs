@@ -18,11 +18,18 @@ pub(crate) struct Population {
     /// The message that must reach all users; empty until it is published.
     message: String,
     /// The number of users at each stage.
-    counts: [usize; 6],
+    counts: [usize; 7],
     /// The number of users who received the message.
     pub(crate) received: usize,
     /// How often the message was received by a user who already had it.
     pub(crate) duplicates: usize,
+    /// The number of users who have not received it, and whose client reported a gap after it was
+    /// published: it may be among the missing messages.
+    pub(crate) in_gap: usize,
+    /// Whether clients come back by themselves.
+    restores: bool,
+    /// How often one was back in the channel.
+    pub(crate) restores_done: u64,
     /// Each cause of a failure, with its count and the first user.
     pub(crate) causes: BTreeMap<String, (usize, usize)>,
 }
@@ -31,6 +38,7 @@ pub(crate) struct Population {
 struct User {
     stage: Stage,
     received_at: Option<Timestamp>,
+    in_gap: bool,
 }
 
 /// The stage of a user.
@@ -38,6 +46,14 @@ struct User {
 /// ```text
 /// Connecting ──> Joining ──> Joined ──> Left
 ///     └─────────────┴──> Failed └──> Lost
+/// ```
+///
+/// With restore, a user who loses the connection is `Away` until the channel is restored; one who
+/// was not connected yet stays `Connecting`. Only a client that gives up is `Failed` or `Lost`.
+///
+/// ```text
+/// Joining, Joined ──> Away ──> Joined
+///                       └────> Lost
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
@@ -47,6 +63,8 @@ pub(crate) enum Stage {
     Joining,
     /// Subscribed.
     Joined,
+    /// Without a connection, or without the channel again; the client comes back by itself.
+    Away,
     /// Disconnected at the end of the test.
     Left,
     /// Failed before it was subscribed. Final.
@@ -60,9 +78,10 @@ pub(crate) const RECORD_BYTES: usize = size_of::<User>();
 
 impl Population {
     /// Creates an empty population that will subscribe to this channel.
-    pub(crate) fn new(channel: String) -> Self {
+    pub(crate) fn new(channel: String, restores: bool) -> Self {
         Self {
             channel,
+            restores,
             ..Self::default()
         }
     }
@@ -72,6 +91,7 @@ impl Population {
         self.users.push(User {
             stage: Stage::Connecting,
             received_at: None,
+            in_gap: false,
         });
         self.counts[Stage::Connecting as usize] += 1;
     }
@@ -132,6 +152,11 @@ impl Population {
         event: Event,
     ) {
         match event {
+            // The client brings the channel back by itself.
+            Event::StateChanged {
+                to: State::ConnectedToFrontEnd,
+                ..
+            } if self.stage(index) == Some(Stage::Away) => {}
             Event::StateChanged {
                 to: State::ConnectedToFrontEnd,
                 ..
@@ -177,7 +202,31 @@ impl Population {
             // The next event has the cause.
             Event::StateChanged {
                 to: State::Error, ..
+            } if self.restores => {
+                if matches!(self.stage(index), Some(Stage::Joining | Stage::Joined)) {
+                    self.set_stage(index, Stage::Away);
+                }
+            }
+            Event::StateChanged {
+                to: State::Error, ..
             } => self.set_stage(index, Stage::Failed),
+            // The first connection has one, too.
+            Event::Restored { failed, .. } if self.stage(index) == Some(Stage::Away) => {
+                match failed.first() {
+                    None => {
+                        self.restores_done += 1;
+                        self.set_stage(index, Stage::Joined);
+                    }
+                    Some(failed) => {
+                        let cause = format!("restoring the channel: {:?}", failed.outcome);
+                        self.fail(index, &cause);
+                    }
+                }
+            }
+            Event::ReconnectGaveUp { cause } => {
+                self.fail(index, &format!("the client gave up coming back: {cause}"));
+            }
+            Event::Gap { channel, .. } if *channel == *self.channel => self.on_gap(index),
             Event::Error { message, .. } => self.note(index, &message),
             Event::BadMessage(bad) => self.note(
                 index,
@@ -208,7 +257,24 @@ impl Population {
             } else {
                 user.received_at = Some(now);
                 self.received += 1;
+                // A message of a gap may still arrive late.
+                self.in_gap -= usize::from(std::mem::take(&mut user.in_gap));
             }
+        }
+    }
+
+    fn stage(&self, index: usize) -> Option<Stage> {
+        self.users.get(index).map(|user| user.stage)
+    }
+
+    /// Notes that messages are missing: the message of the test may be one of them.
+    fn on_gap(&mut self, index: usize) {
+        if let Some(user) = self.users.get_mut(index)
+            && !self.message.is_empty()
+            && user.received_at.is_none()
+            && !std::mem::replace(&mut user.in_gap, true)
+        {
+            self.in_gap += 1;
         }
     }
 
@@ -219,7 +285,7 @@ impl Population {
         };
         let stage = match (user.stage, stage) {
             (Stage::Failed | Stage::Lost, _) => return,
-            (Stage::Joined, Stage::Failed) => Stage::Lost,
+            (Stage::Joined | Stage::Away, Stage::Failed) => Stage::Lost,
             (_, stage) => stage,
         };
         debug_assert!(

@@ -22,10 +22,42 @@ pub(crate) struct Report {
     pub(crate) duplicates: usize,
     /// The time until the last client received it.
     pub(crate) last_received: Option<Duration>,
+    /// Clients that had lost the connection and were not back at the end of the test.
+    pub(crate) away: usize,
+    /// Clients that did not receive the message and reported a gap instead.
+    pub(crate) in_gap: usize,
+    /// What all clients did to come back, if they do.
+    pub(crate) restored: Option<Restored>,
     /// Clients that disconnected at the end of the test.
     pub(crate) left: usize,
     /// Each cause of a failure, with its count and the first user.
     pub(crate) causes: BTreeMap<String, (usize, usize)>,
+}
+
+/// What all clients together did to come back.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Restored {
+    pub(crate) attempts: u64,
+    pub(crate) restores: u64,
+    pub(crate) gaps: u64,
+    /// At least so many: the size of some gaps is not known.
+    pub(crate) missing: u64,
+}
+
+impl Display for Restored {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        let Self {
+            attempts,
+            restores,
+            gaps,
+            missing,
+        } = self;
+        write!(
+            out,
+            "{attempts} reconnect attempts, {restores} restores, {gaps} gaps with at least {missing} missing \
+             messages"
+        )
+    }
 }
 
 impl Report {
@@ -48,8 +80,16 @@ impl Report {
         if lost > 0 {
             failures.push(format!("{lost} were disconnected"));
         }
+        if self.away > 0 {
+            failures.push(format!("{} did not come back", self.away));
+        }
         if received < clients {
-            failures.push(format!("the message did not reach {}", clients - received));
+            let gap = match self.in_gap {
+                0 => String::new(),
+                in_gap => format!("; {in_gap} of them reported a gap, which it may be in"),
+            };
+            let missed = clients - received;
+            failures.push(format!("the message did not reach {missed}{gap}"));
         }
         if self.duplicates > 0 {
             failures.push(format!(
@@ -84,12 +124,20 @@ impl Display for Report {
         for failure in &failures {
             writeln!(out, "FAILED   {failure}")?;
         }
+        if let Some(restored) = &self.restored {
+            writeln!(out, "restore  {restored}")?;
+        }
         if failures.is_empty() {
             let last = self.last_received.unwrap_or_default();
             writeln!(
                 out,
-                "ok       {} clients connected, none was disconnected, the message reached all of them within {} s",
+                "ok       {} clients connected, none was disconnected{}, the message reached all of them within {} s",
                 self.clients,
+                if self.restored.is_some() {
+                    " for good"
+                } else {
+                    ""
+                },
                 Seconds(last)
             )?;
         }
@@ -198,6 +246,15 @@ mod tests {
                 "took 11.000 s",
             ),
             (Report { left: 6, ..good() }, "4 did not disconnect"),
+            (Report { away: 2, ..good() }, "2 did not come back"),
+            (
+                Report {
+                    received: 7,
+                    in_gap: 2,
+                    ..good()
+                },
+                "did not reach 3; 2 of them reported a gap",
+            ),
         ] {
             assert_eq!(report.failures().len(), 1, "{report:?}");
             assert!(report.failures()[0].contains(expected), "{report:?}");

@@ -4,9 +4,11 @@ use crate::arguments::Options;
 use crate::report::Report;
 use crate::run::run;
 use chat_std_io::chat_core::Protocol;
-use dev_server::server::LocalServer;
+use dev_server::server::{Addresses, LocalServer, Server, ServerHandle, ServerOptions};
 use dev_server::{ServerConfig, Transport};
+use std::io::Write;
 use std::net::TcpListener;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 fn start_server() -> LocalServer {
@@ -167,6 +169,96 @@ fn disconnected_clients_are_counted_with_the_cause() {
         assert!(cause.contains("front end"), "{cause}");
         server.stop().unwrap();
     }
+}
+
+/// A server on one port, which stops and starts again when the run prints that all have joined.
+struct Restarting {
+    server: Option<(ServerHandle, JoinHandle<std::io::Result<()>>)>,
+    options: ServerOptions,
+    text: Vec<u8>,
+    restarts: u32,
+}
+
+impl Restarting {
+    fn new() -> Self {
+        let mut restarting = Self {
+            server: None,
+            options: ServerOptions {
+                name_server_port: 0,
+                front_end_port: 0,
+                ..ServerOptions::default()
+            },
+            text: Vec::new(),
+            restarts: 0,
+        };
+        restarting.start();
+        restarting
+    }
+
+    fn start(&mut self) {
+        let server = Server::bind(&self.options).unwrap();
+        let Addresses {
+            name_server,
+            front_end,
+            ..
+        } = server.addresses();
+        self.options.name_server_port = name_server.port();
+        self.options.front_end_port = front_end.port();
+        self.server = Some((server.handle(), thread::spawn(move || server.run())));
+    }
+
+    fn stop(&mut self) {
+        if let Some((handle, thread)) = self.server.take() {
+            handle.stop();
+            thread.join().unwrap().unwrap();
+        }
+    }
+}
+
+impl Write for Restarting {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.text.extend_from_slice(bytes);
+        if self.restarts == 0 && self.text.windows(12).any(|part| part == b"joined after") {
+            self.restarts += 1;
+            self.stop();
+            self.start();
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn with_restore_clients_come_back_when_the_server_restarts() {
+    let mut server = Restarting::new();
+    let options = Options {
+        restore: true,
+        ..small(format!(
+            "tcp://127.0.0.1:{}",
+            server.options.name_server_port
+        ))
+    };
+    let report = run(&options, &mut server).unwrap();
+    server.stop();
+    let text = String::from_utf8(server.text).unwrap();
+    assert_eq!(server.restarts, 1);
+    assert!(report.failures().is_empty(), "{text}{report}");
+    assert_eq!(
+        (report.received, report.lost, report.away, report.left),
+        (30, 0, 0, 30),
+        "{text}{report}"
+    );
+    let restored = report.restored.unwrap();
+    assert_eq!(
+        (restored.restores, restored.gaps),
+        (30, 0),
+        "{text}{report}"
+    );
+    assert!(restored.attempts >= 30, "{restored}");
+    assert!(text.contains(" came back within "), "{text}");
 }
 
 #[test]

@@ -6,9 +6,10 @@ use crate::arguments::Options;
 use crate::event_loop::EventLoop;
 use crate::population::{Population, Stage};
 use crate::process::{self, Process};
-use crate::report::{Report, Seconds};
+use crate::report::{Report, Restored, Seconds};
 use chat_std_io::{
-    ChatConfig, ConnectOptions, PublishOptions, Session, SessionOptions, Timestamp, Tls,
+    ChatClient, ChatConfig, ConnectOptions, PublishOptions, Restore, Session, SessionOptions,
+    Timestamp, Tls,
 };
 use progress::UsageSample;
 use std::error::Error;
@@ -22,6 +23,11 @@ const DELIVERY_TIMEOUT: Duration = Duration::from_secs(30);
 const DISCONNECTS_PER_SECOND: u32 = 2_000;
 /// The longest wait for the last disconnect.
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// The longest wait for clients that come back.
+const RESTORE_TIMEOUT: Duration = Duration::from_secs(60);
+/// How often a client tries to come back. The windows of the attempts together are longer than
+/// [`RESTORE_TIMEOUT`], and a server that never starts ends the test.
+const RESTORE_ATTEMPTS: u32 = 10;
 /// The most sockets beyond one for each client: clients that change from the name server to the
 /// front end have two.
 const MAX_SPARE_SOCKETS: usize = 1_000;
@@ -46,6 +52,7 @@ pub(crate) fn run(options: &Options, out: &mut dyn Write) -> Result<Report, Box<
     run.ramp_up()?;
     if run.report.joined > 0 {
         run.be_idle()?;
+        run.wait_for_restore()?;
         let idle = run.sample_usage();
         run.publish()?;
         run.report_memory(&before, &idle)?;
@@ -109,7 +116,7 @@ impl<'a> Run<'a> {
             next_line: event_loop.now(),
             event_loop,
             session_options: session_options(options)?,
-            population: Population::new(options.channel.clone()),
+            population: Population::new(options.channel.clone(), options.restore),
             report: Report {
                 clients: options.clients,
                 ..Report::default()
@@ -135,6 +142,11 @@ impl<'a> Run<'a> {
             .presence_cap_bytes(CAP_BYTES)
             // The logs of ten thousand clients are rarely of use, and cost time.
             .log_level(options.log_level);
+        let config = if options.restore {
+            config.restore(Restore::new().attempts(RESTORE_ATTEMPTS))
+        } else {
+            config
+        };
         let mut session = Session::with_options(config, self.session_options.clone())?;
         session
             .chat
@@ -205,15 +217,53 @@ impl<'a> Run<'a> {
         let rate = |now: u64, before: u64| (now - before) as f64 / took.as_secs_f64().max(0.001);
         writeln!(
             self.out,
-            "idle     {} connected after {} s, {} lost; each second {:.0} writes, {:.0} reads, {:.0} passes",
+            "idle     {} connected after {} s, {} away, {} lost; each second {:.0} writes, {:.0} reads, {:.0} passes",
             self.population.count(Stage::Joined),
             Seconds(took),
+            self.population.count(Stage::Away),
             self.population.count(Stage::Lost),
             rate(counts.writes, before.writes),
             rate(counts.reads, before.reads),
             rate(counts.passes, before.passes),
         )?;
         self.report_step()
+    }
+
+    /// Waits for the clients that have lost the server and come back by themselves.
+    fn wait_for_restore(&mut self) -> io::Result<()> {
+        let away = self.population.count(Stage::Away);
+        if away == 0 {
+            return Ok(());
+        }
+        self.begin_step();
+        let end = self.begin.plus(RESTORE_TIMEOUT);
+        while self.population.count(Stage::Away) > 0 && self.event_loop.now() < end {
+            self.poll(end, "restore")?;
+        }
+        writeln!(
+            self.out,
+            "restore  {} of {away} came back within {} s",
+            away.saturating_sub(self.population.count(Stage::Away)),
+            Seconds(self.elapsed())
+        )?;
+        self.report_step()
+    }
+
+    /// What all clients did to come back, if they do.
+    fn restored(&self) -> Option<Restored> {
+        if !self.options.restore {
+            return None;
+        }
+        let mut sum = Restored {
+            restores: self.population.restores_done,
+            ..Restored::default()
+        };
+        for stats in self.event_loop.clients().map(ChatClient::stats) {
+            sum.attempts += stats.reconnect_attempts;
+            sum.gaps += stats.gaps;
+            sum.missing += stats.missing_messages;
+        }
+        Some(sum)
     }
 
     /// One client publishes a message; waits until all clients have received it.
@@ -235,7 +285,9 @@ impl<'a> Run<'a> {
         }
         self.population.expect_message(message);
         let end = self.begin.plus(DELIVERY_TIMEOUT);
-        while self.population.received < self.population.count(Stage::Joined)
+        // The history brings it to those who come back.
+        while self.population.received
+            < self.population.count(Stage::Joined) + self.population.count(Stage::Away)
             && self.event_loop.now() < end
         {
             self.poll(end, "publish")?;
@@ -276,6 +328,8 @@ impl<'a> Run<'a> {
     /// Disconnects all clients at a limited rate.
     fn leave(&mut self) -> io::Result<()> {
         self.begin_step();
+        let restores = self.options.restore;
+        self.report.away = self.population.count(Stage::Away);
         for index in 0..self.population.started() {
             let after = Duration::from_secs(1) * index as u32 / DISCONNECTS_PER_SECOND;
             let at = self.begin.plus(after);
@@ -285,7 +339,8 @@ impl<'a> Run<'a> {
             if let Some(session) = self
                 .event_loop
                 .session(index)
-                .filter(|session| session.chat.is_connected_to_front_end())
+                // Those who are away do not come back any more.
+                .filter(|session| restores || session.chat.is_connected_to_front_end())
             {
                 session.chat.disconnect();
             }
@@ -298,6 +353,8 @@ impl<'a> Run<'a> {
         {
             self.poll(end, "leave")?;
         }
+        self.report.in_gap = self.population.in_gap;
+        self.report.restored = self.restored();
         self.report.lost = self.population.count(Stage::Lost);
         self.report.left = self.population.count(Stage::Left);
         self.report.received = self.population.received;

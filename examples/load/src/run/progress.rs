@@ -28,10 +28,11 @@ impl Run<'_> {
             let population = &self.population;
             writeln!(
                 self.out,
-                "{step:8} {} s: {} joined, {} starting, {} failed, {} lost, {} received the message, \
+                "{step:8} {} s: {} joined, {} away, {} starting, {} failed, {} lost, {} received the message, \
                  {} disconnected",
                 self.elapsed().as_secs(),
                 population.count(Stage::Joined),
+                population.count(Stage::Away),
                 population.starting(),
                 population.count(Stage::Failed),
                 population.count(Stage::Lost),
