@@ -33,13 +33,16 @@ pub(crate) struct Presence {
 impl Presence {
     /// Forgets everything and releases its memory.
     pub(super) fn clear(&mut self, budget: &mut MemoryBudget) {
-        for user in core::mem::take(&mut self.subscribers) {
-            budget.release(user_bytes(&user));
-        }
-        clear(&mut self.properties, budget);
-        for (user, mut properties) in core::mem::take(&mut self.users) {
-            budget.release(MAP_BYTES + user_bytes(&user));
-            clear(&mut properties, budget);
+        // Most channels have nothing, and a loop over three empty maps costs 400 instructions.
+        if !self.is_empty() {
+            for user in core::mem::take(&mut self.subscribers) {
+                budget.release(user_bytes(&user));
+            }
+            clear(&mut self.properties, budget);
+            for (user, mut properties) in core::mem::take(&mut self.users) {
+                budget.release(MAP_BYTES + user_bytes(&user));
+                clear(&mut properties, budget);
+            }
         }
         (self.publishes_subscribers, self.max_subscribers) = (false, 0);
     }
