@@ -104,12 +104,12 @@ impl<V> OrderedNames<V> {
         Some(value)
     }
 
-    /// The name that was inserted first.
     /// All names, in their order.
     pub(crate) fn names(&self) -> Vec<Text> {
         self.from(0).map(|(_, name, _)| name.clone()).collect()
     }
 
+    /// The name that was inserted first.
     pub(crate) fn first(&self) -> Option<&Text> {
         self.from(0).next().map(|(_, name, _)| name)
     }
