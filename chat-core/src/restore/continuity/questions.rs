@@ -29,7 +29,8 @@ pub(crate) struct Questions {
     /// The messages of the largest answer: servers keep no more. Spec: chat.md 3.1.
     full_answer: usize,
     pub(super) held: MemoryBudget,
-    /// Running questions, oldest first: all wait equally long. The front is never ended.
+    /// Running questions, oldest first, which is the order of their deadlines: all wait equally long,
+    /// but for a sleep. The front is never ended.
     deadlines: VecDeque<Deadline>,
     /// How many of them are running.
     running: usize,
@@ -136,11 +137,10 @@ impl Questions {
     pub(super) fn start(&mut self, now: Timestamp, channel: ChannelKey) -> u64 {
         let serial = self.next_serial;
         self.next_serial += 1;
+        // A sleep may have put the others off by more than this one waits.
+        let latest = self.deadlines.back().map(|last| last.at);
         let at = now.plus_millis(self.waiting_ms);
-        debug_assert!(
-            self.deadlines.back().is_none_or(|last| last.at <= at),
-            "all questions wait equally long"
-        );
+        let at = latest.map_or(at, |latest| latest.max(at));
         self.deadlines.push_back(Deadline {
             at,
             serial,
@@ -264,5 +264,30 @@ impl Questions {
             ("running questions", self.running),
             ("questions to send", self.to_send.len() + self.armed.len()),
         ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Questions;
+    use crate::config::ChatConfig;
+    use crate::model::keys::ChannelKey;
+    use crate::restore::Restore;
+    use core::time::Duration;
+    use photon_proto::{HashKeys, Random, Timestamp};
+
+    #[test]
+    fn a_question_after_a_sleep_waits_no_less_than_those_before_it() {
+        let restore = Restore::new().waiting_time(Duration::from_millis(500));
+        let config = ChatConfig::new("tcp://ns.example:4533", "app", "1.0").restore(restore);
+        let mut questions = Questions::new(HashKeys::new(&mut Random::new([1; 32])), &config);
+        let at = Timestamp::from_millis;
+        let first = questions.start(at(0), ChannelKey::for_tests());
+        questions.put_off(Duration::from_secs(9), at(11_000));
+        let second = questions.start(at(9_000), ChannelKey::for_tests());
+        assert_eq!(questions.deadline(), Some(at(11_000)));
+        assert!(questions.take_due(at(10_999)).is_none());
+        let mut due = || questions.take_due(at(11_000)).map(|(_, serial)| serial);
+        assert_eq!((due(), due(), due()), (Some(first), Some(second), None));
     }
 }
