@@ -31,7 +31,7 @@ use crate::error::RequestError;
 use crate::event::Event;
 use crate::event_queue::EventQueue;
 use crate::link::LinkCommand;
-use crate::messages::MessagesBuilder;
+use crate::messages::{Message, MessagesBuilder};
 use crate::model::{Channel, Model};
 use crate::operation::names::check_id;
 use crate::operation::pending::PendingRequests;
@@ -177,6 +177,27 @@ impl ChatClient {
     #[must_use]
     pub fn user_id(&self) -> &Text {
         &self.config.user_id.0
+    }
+
+    /// Whether this client's user sent a message, from this or from another client: the server sends
+    /// a user's own messages back to it. Of a private message it takes
+    /// [`PrivateMessage::get`](crate::PrivateMessage::get).
+    ///
+    /// ```
+    /// use chat_core::{ChatClient, Event};
+    ///
+    /// fn show(chat: &ChatClient, event: &Event) {
+    ///     let Event::ChatMessages { messages, .. } = event else { return };
+    ///     for message in messages.iter() {
+    ///         let who = if chat.is_mine(&message) { "you" } else { message.sender };
+    ///         println!("{who}: {}", message.content);
+    ///     }
+    /// }
+    /// # let _ = show;
+    /// ```
+    #[must_use]
+    pub fn is_mine(&self, message: &Message<'_>) -> bool {
+        message.is_from(self.user_id())
     }
 
     /// Sets the user id for the next login. Drops the token that [`ChatClient::reconnect`] would

@@ -3,7 +3,7 @@
 use super::{Block, ContentSpan, Entries, Entry, Messages, Other, Span, Undecodable};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use photon_proto::{DecodeError, DecodeErrorKind, Decoded, Element, ValueRef};
+use photon_proto::{DecodeError, DecodeErrorKind, Decoded, Element, Timestamp, ValueRef};
 
 /// Stands for a sender that is no text, and for bytes of one that are not UTF-8.
 const UNKNOWN: &str = "\u{FFFD}";
@@ -176,7 +176,11 @@ impl MessagesBuilder {
     ///
     /// # Errors
     /// The same as [`MessagesBuilder::content`].
-    pub(crate) fn finish(&mut self, last_id: Option<i32>) -> Result<Messages, DecodeError> {
+    pub(crate) fn finish(
+        &mut self,
+        received: Timestamp,
+        last_id: Option<i32>,
+    ) -> Result<Messages, DecodeError> {
         let text: Box<str> = match self.whole_text() {
             Some(text) => text.into(),
             None => {
@@ -197,6 +201,7 @@ impl MessagesBuilder {
             others,
             others_bytes: self.other_bytes + self.mark_bytes,
             last_id,
+            received,
         }))
     }
 
@@ -294,7 +299,7 @@ impl MessagesBuilder {
 
 #[cfg(test)]
 mod tests {
-    use super::{DecodeErrorKind, MessagesBuilder};
+    use super::{DecodeErrorKind, MessagesBuilder, Timestamp};
     use crate::messages::Content;
     use alloc::string::ToString;
     use photon_proto::Value;
@@ -307,7 +312,9 @@ mod tests {
         }
         builder.text("h\u{e4}?".as_bytes());
         builder.other(Ok(Value::Int(7)));
-        let messages = builder.finish(Some(12)).expect("valid UTF-8");
+        let messages = builder
+            .finish(Timestamp::ZERO, Some(12))
+            .expect("valid UTF-8");
         let shown: alloc::vec::Vec<_> = messages
             .iter()
             .map(|message| (message.id, message.content.to_string()))
@@ -328,7 +335,9 @@ mod tests {
         let mut builder = MessagesBuilder::default();
         builder.sender_text(&[0xC3]);
         builder.text(&[0xA4]);
-        let messages = builder.finish(None).expect("only its parts are marked");
+        let messages = builder
+            .finish(Timestamp::ZERO, None)
+            .expect("only its parts are marked");
         let message = messages.get(0).expect("one message");
         assert_eq!(message.sender, "\u{FFFD}");
         let Content::Undecodable { error, bytes } = message.content else {
@@ -345,7 +354,9 @@ mod tests {
             builder.sender_text(b"alice");
             builder.text(&[0xFF; 100]);
         }
-        let error = builder.finish(None).expect_err("over the limit");
+        let error = builder
+            .finish(Timestamp::ZERO, None)
+            .expect_err("over the limit");
         assert_eq!(error.kind, DecodeErrorKind::TooMuchMemory);
     }
 }

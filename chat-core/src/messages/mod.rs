@@ -8,7 +8,7 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
-use photon_proto::{Text, Value};
+use photon_proto::{Text, Timestamp, Value};
 
 pub(crate) use builder::MessagesBuilder;
 pub(crate) use content::Undecodable;
@@ -51,6 +51,8 @@ struct Block {
     others_bytes: usize,
     /// The id of the last message, as the server sent it.
     last_id: Option<i32>,
+    /// One stamp for all of them: they arrived together.
+    received: Timestamp,
 }
 
 /// Most events hold one message, which then needs no allocation for its entry.
@@ -104,6 +106,7 @@ impl Block {
             sender: self.part(entry.sender),
             content,
             id: self.id(index),
+            received: self.received,
         }
     }
 
@@ -332,6 +335,12 @@ impl PrivateMessage {
         self.get().id
     }
 
+    /// Returns the time at which the client received it, as [`Message::received`].
+    #[must_use]
+    pub fn received(&self) -> Timestamp {
+        self.get().received
+    }
+
     /// Returns how many bytes of memory this message keeps alive.
     #[must_use]
     pub fn pinned_bytes(&self) -> usize {
@@ -347,8 +356,11 @@ impl fmt::Debug for PrivateMessage {
 
 /// One message, borrowed from the event or the cache that holds it.
 ///
+/// Two messages are equal if sender, content and id are: a message that the server sends again is
+/// the same one, although it is received later.
+///
 /// Non-exhaustive: the server may add data to messages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Eq)]
 #[non_exhaustive]
 pub struct Message<'a> {
     /// The user id of the sender. It contains U+FFFD where the server sent no UTF-8, and is U+FFFD
@@ -359,6 +371,19 @@ pub struct Message<'a> {
     /// The id, if it is known. The server sends only the last id of an event; the others are
     /// counted back from it.
     pub id: Option<i32>,
+    /// The time at which this client received it: the `now` of the
+    /// [`service`](crate::ChatClient::service) call that decoded it, on the clock of the driver. The
+    /// messages of one event have the same.
+    ///
+    /// The protocol has no time of sending. Messages of a history were sent earlier than this, by any
+    /// amount; an application that needs the time of sending puts it into the content.
+    pub received: Timestamp,
+}
+
+impl PartialEq for Message<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        (self.sender, self.content, self.id) == (other.sender, other.content, other.id)
+    }
 }
 
 impl Message<'_> {
@@ -366,9 +391,11 @@ impl Message<'_> {
         sender: "",
         content: Content::Text(""),
         id: None,
+        received: Timestamp::ZERO,
     };
 
-    /// Whether this user sent it.
+    /// Whether this user sent it. [`ChatClient::is_mine`](crate::ChatClient::is_mine) asks for the
+    /// client's own.
     #[must_use]
     pub fn is_from(&self, user: &str) -> bool {
         self.sender == user
@@ -381,14 +408,15 @@ impl Message<'_> {
             sender: self.sender.into(),
             content: self.content.to_owned(),
             id: self.id,
+            received: self.received,
         }
     }
 }
 
-/// A copy of a message, for applications that keep messages.
+/// A copy of a message, for applications that keep messages. Compares as [`Message`] does.
 ///
 /// Non-exhaustive, like [`Message`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Eq)]
 #[non_exhaustive]
 pub struct OwnedMessage {
     /// The user id of the sender.
@@ -397,4 +425,12 @@ pub struct OwnedMessage {
     pub content: OwnedContent,
     /// The id, if it is known.
     pub id: Option<i32>,
+    /// The time at which the client received it. See [`Message::received`].
+    pub received: Timestamp,
+}
+
+impl PartialEq for OwnedMessage {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.sender, &self.content, self.id) == (&other.sender, &other.content, other.id)
+    }
 }

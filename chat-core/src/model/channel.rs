@@ -117,6 +117,36 @@ impl Channel {
         self.cache.messages()
     }
 
+    /// The cached messages behind the one with this id, oldest first: those that the user has not read,
+    /// if `id` is the last one that the user has read, 0 for none. Messages without an id count as
+    /// unread if they lie behind it.
+    ///
+    /// If no cached message has the id, these are the messages with a higher id, or all of them if the
+    /// id is above [`Channel::last_id`]: then ids have begun again. After an
+    /// [`Event::Gap`](crate::Event::Gap) of a new life, call it with 0, because lower ids of the new
+    /// life would count as read.
+    ///
+    /// ```
+    /// use chat_core::{Channel, ChatClient};
+    ///
+    /// /// The number on the tab of a channel: what others wrote since the user looked.
+    /// fn badge(chat: &ChatClient, channel: &Channel, last_read: i32) -> usize {
+    ///     let unread = channel.unread_since(last_read);
+    ///     unread.filter(|message| !chat.is_mine(message)).count()
+    /// }
+    /// # let _ = badge;
+    /// ```
+    pub fn unread_since(&self, id: i32) -> impl Iterator<Item = Message<'_>> {
+        let read = self.messages().enumerate();
+        let read = read.filter(|(_, message)| message.id == Some(id)).last();
+        let (skipped, above) = match read {
+            Some((index, _)) => (index + 1, None),
+            None => (0, Some(id).filter(|&id| id <= self.last_id())),
+        };
+        let unread = self.messages().skip(skipped);
+        unread.filter(move |message| message.id.is_none_or(|id| Some(id) > above))
+    }
+
     /// Whether anything is known that only an event 5 for this channel alone brings.
     pub(crate) fn has_presence(&self) -> bool {
         !self.presence.is_empty()

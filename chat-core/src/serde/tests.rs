@@ -24,8 +24,8 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use core::time::Duration;
 use photon_proto::{
-    DecodeError, DecodeErrorKind, FromValueErrorKind, Hashtable, Limits, Protocol, Text, Value,
-    to_value,
+    DecodeError, DecodeErrorKind, FromValueErrorKind, Hashtable, Limits, Protocol, Text, Timestamp,
+    Value, to_value,
 };
 use serde_json::{Value as Json, json};
 
@@ -300,7 +300,7 @@ fn received(texts: &[&str], last_id: i32) -> Messages {
         builder.sender_text(b"bob");
         builder.text_for_tests(text.as_bytes());
     }
-    builder.finish(Some(last_id)).unwrap()
+    builder.finish(Timestamp::ZERO, Some(last_id)).unwrap()
 }
 
 #[test]
@@ -332,6 +332,7 @@ fn messages_have_the_documented_form() {
         sender: "bob".into(),
         content,
         id: Some(3),
+        received: Timestamp::ZERO,
     };
     for (content, expected) in [
         (

@@ -45,6 +45,7 @@ mod udp_connect;
 mod udp_endings;
 mod udp_flush;
 mod udp_traffic;
+mod unread;
 mod unsent;
 mod unsolicited;
 mod websocket;

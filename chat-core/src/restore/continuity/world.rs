@@ -477,7 +477,7 @@ fn event_of(messages: &[Key]) -> Messages {
         builder.text_for_tests(text.as_bytes());
     }
     builder
-        .finish(messages.last().map(|last| last.1))
+        .finish(Timestamp::ZERO, messages.last().map(|last| last.1))
         .expect("valid texts")
 }
 
