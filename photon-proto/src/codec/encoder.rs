@@ -15,31 +15,41 @@ pub(crate) struct Encoder {
     protocol: Protocol,
     depth: u32,
     values: u32,
+    /// The length of `buffer` before the encoder appended to it.
+    start: usize,
     /// The maximum length of `buffer`.
     end: usize,
-    max_bytes: usize,
 }
 
 impl Encoder {
     /// Creates an encoder that appends to `buffer`.
+    #[inline]
     pub(crate) fn new(buffer: Vec<u8>, protocol: Protocol, limits: &Limits) -> Self {
-        // The limit may be the largest number.
-        let end = buffer.len().saturating_add(limits.max_sent_bytes);
+        let start = buffer.len();
         Self {
             buffer,
             protocol,
             depth: limits.max_depth,
             values: limits.max_values,
-            end,
-            max_bytes: limits.max_sent_bytes,
+            start,
+            // The limit may be the largest number.
+            end: start.saturating_add(limits.max_sent_bytes),
         }
     }
 
+    /// The length of the buffer before the encoder appended to it.
+    #[inline]
+    pub(crate) const fn start(&self) -> usize {
+        self.start
+    }
+
+    #[inline]
     pub(crate) const fn protocol(&self) -> Protocol {
         self.protocol
     }
 
-    pub(crate) fn buffer(&mut self) -> &mut Vec<u8> {
+    #[inline]
+    pub(crate) const fn buffer(&mut self) -> &mut Vec<u8> {
         &mut self.buffer
     }
 
@@ -47,18 +57,40 @@ impl Encoder {
         self.buffer
     }
 
+    #[inline]
     pub(crate) fn check_length(&self) -> Result<(), EncodeError> {
         if self.buffer.len() > self.end {
-            return Err(EncodeErrorKind::MessageTooLong(self.max_bytes).into());
+            return Err(self.too_long());
         }
         Ok(())
     }
 
+    /// Apart from what calls it, which then has only a comparison and a copy.
+    #[cold]
+    fn too_long(&self) -> EncodeError {
+        EncodeErrorKind::MessageTooLong(self.end - self.start).into()
+    }
+
     #[inline]
     pub(crate) fn put(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
+        self.put_behind([], bytes)
+    }
+
+    /// Appends `head`, which is short, and `bytes`.
+    #[inline]
+    fn put_behind<const HEAD: usize>(
+        &mut self,
+        head: [u8; HEAD],
+        bytes: &[u8],
+    ) -> Result<(), EncodeError> {
         debug_assert!(self.buffer.len() <= self.end, "every byte was checked");
-        if bytes.len() > self.end - self.buffer.len() {
-            return Err(EncodeErrorKind::MessageTooLong(self.max_bytes).into());
+        // No sum overflows: a slice has at most isize::MAX bytes.
+        if HEAD + bytes.len() > self.end - self.buffer.len() {
+            return Err(self.too_long());
+        }
+        if HEAD > 0 {
+            self.buffer.reserve(HEAD + bytes.len());
+            self.buffer.extend_from_slice(&head);
         }
         self.buffer.extend_from_slice(bytes);
         Ok(())
@@ -88,6 +120,7 @@ impl Encoder {
 
     /// Runs `write`. If it fails, its bytes and its charges are undone, so that a caller can go on
     /// with another value.
+    #[inline]
     pub(crate) fn rollback_on_error<T>(
         &mut self,
         write: impl FnOnce(&mut Self) -> Result<T, EncodeError>,
@@ -144,13 +177,23 @@ impl Encoder {
         }
     }
 
-    /// Encodes the length of a text and the text.
+    /// Encodes the length of a text and the text, with one check and one reservation: most of what
+    /// is sent is text.
+    #[inline]
     pub(super) fn text(&mut self, text: &str) -> Result<(), EncodeError> {
-        if text.len() > MAX_TEXT_BYTES {
-            return Err(EncodeErrorKind::TextTooLong(text.len()).into());
+        let (bytes, length) = (text.as_bytes(), text.len());
+        if length > MAX_TEXT_BYTES {
+            return Err(EncodeErrorKind::TextTooLong(length).into());
         }
-        self.count(text.len())?;
-        self.put(text.as_bytes())
+        match (self.protocol, length) {
+            (Protocol::V16, _) => self.put_behind((length as u16).to_be_bytes(), bytes),
+            // A varint of one byte.
+            (Protocol::V18, ..0x80) => self.put_behind([length as u8], bytes),
+            (Protocol::V18, _) => {
+                self.count(length)?;
+                self.put(bytes)
+            }
+        }
     }
 
     pub(super) fn count(&mut self, count: usize) -> Result<(), EncodeError> {
@@ -160,6 +203,7 @@ impl Encoder {
         }
     }
 
+    #[inline]
     pub(super) fn codes(&mut self, v16: &[u8], v18: &[u8]) -> Result<(), EncodeError> {
         match self.protocol {
             Protocol::V16 => self.put(v16),

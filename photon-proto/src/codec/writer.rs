@@ -43,6 +43,7 @@ impl Written {
 
     /// Whether the value was null.
     #[must_use]
+    #[inline]
     pub const fn is_null(&self) -> bool {
         matches!(self.0, Kind::Null)
     }
@@ -64,6 +65,7 @@ impl Written {
 pub struct ValueWriter<'a>(&'a mut Encoder);
 
 impl<'a> ValueWriter<'a> {
+    #[inline]
     pub(crate) const fn new(output: &'a mut Encoder) -> Self {
         Self(output)
     }
@@ -351,6 +353,7 @@ impl<T: Encode> Encode for Option<T> {
 macro_rules! encode_text {
     ($($text:ty),*) => {$(
         impl Encode for $text {
+            #[inline]
             fn encode(&self, out: ValueWriter<'_>) -> Result<Written, EncodeError> {
                 out.str(self)
             }

@@ -25,8 +25,8 @@ use alloc::vec::Vec;
 pub struct MessageWriter<'b> {
     buffer: &'b mut Vec<u8>,
     encoder: Encoder,
-    /// The length of the buffer without the message.
-    start: usize,
+    /// The length of the buffer after an error: without the message, until it is complete.
+    kept: usize,
     /// The position of the parameter count, which is written last.
     count_at: usize,
     count: usize,
@@ -37,20 +37,14 @@ impl<'b> MessageWriter<'b> {
     ///
     /// # Errors
     /// [`EncodeError`] if the header exceeds the limits.
+    #[inline]
     pub fn request(
         buffer: &'b mut Vec<u8>,
         protocol: Protocol,
         limits: &Limits,
         code: u8,
     ) -> Result<Self, EncodeError> {
-        Self::begin(
-            buffer,
-            protocol,
-            limits,
-            MessageKind::Request,
-            Some(code),
-            None,
-        )
+        Self::begin(buffer, protocol, limits, MessageKind::Request, code)
     }
 
     /// Begins an internal request, about the connection itself.
@@ -63,14 +57,7 @@ impl<'b> MessageWriter<'b> {
         limits: &Limits,
         code: u8,
     ) -> Result<Self, EncodeError> {
-        Self::begin(
-            buffer,
-            protocol,
-            limits,
-            MessageKind::InternalRequest,
-            Some(code),
-            None,
-        )
+        Self::begin(buffer, protocol, limits, MessageKind::InternalRequest, code)
     }
 
     /// Begins an event.
@@ -83,14 +70,7 @@ impl<'b> MessageWriter<'b> {
         limits: &Limits,
         code: u8,
     ) -> Result<Self, EncodeError> {
-        Self::begin(
-            buffer,
-            protocol,
-            limits,
-            MessageKind::Event,
-            Some(code),
-            None,
-        )
+        Self::begin(buffer, protocol, limits, MessageKind::Event, code)
     }
 
     /// Begins an operation response.
@@ -105,15 +85,8 @@ impl<'b> MessageWriter<'b> {
         return_code: i16,
         debug_message: Option<&str>,
     ) -> Result<Self, EncodeError> {
-        let result = Some((return_code, debug_message));
-        Self::begin(
-            buffer,
-            protocol,
-            limits,
-            MessageKind::Response,
-            Some(code),
-            result,
-        )
+        let head = [MAGIC, MessageKind::Response as u8, code];
+        Self::begin_result(buffer, protocol, limits, &head, return_code, debug_message)
     }
 
     /// Begins an internal response.
@@ -128,15 +101,8 @@ impl<'b> MessageWriter<'b> {
         return_code: i16,
         debug_message: Option<&str>,
     ) -> Result<Self, EncodeError> {
-        let result = Some((return_code, debug_message));
-        Self::begin(
-            buffer,
-            protocol,
-            limits,
-            MessageKind::InternalResponse,
-            Some(code),
-            result,
-        )
+        let head = [MAGIC, MessageKind::InternalResponse as u8, code];
+        Self::begin_result(buffer, protocol, limits, &head, return_code, debug_message)
     }
 
     /// Begins a disconnect message.
@@ -150,47 +116,63 @@ impl<'b> MessageWriter<'b> {
         reason: i16,
         debug_message: Option<&str>,
     ) -> Result<Self, EncodeError> {
-        Self::begin(
-            buffer,
-            protocol,
-            limits,
-            MessageKind::Disconnect,
-            None,
-            Some((reason, debug_message)),
-        )
+        let head = [MAGIC, MessageKind::Disconnect as u8];
+        Self::begin_result(buffer, protocol, limits, &head, reason, debug_message)
     }
 
+    #[inline]
+    fn new(buffer: &'b mut Vec<u8>, protocol: Protocol, limits: &Limits) -> Self {
+        let encoder = Encoder::new(core::mem::take(buffer), protocol, limits);
+        Self {
+            buffer,
+            kept: encoder.start(),
+            count_at: encoder.start(),
+            count: 0,
+            encoder,
+        }
+    }
+
+    /// Begins a message of a code and parameters.
+    #[inline]
     fn begin(
         buffer: &'b mut Vec<u8>,
         protocol: Protocol,
         limits: &Limits,
         kind: MessageKind,
-        code: Option<u8>,
-        result: Option<(i16, Option<&str>)>,
+        code: u8,
     ) -> Result<Self, EncodeError> {
-        let start = buffer.len();
-        let encoder = Encoder::new(core::mem::take(buffer), protocol, limits);
-        let mut writer = Self {
-            buffer,
-            encoder,
-            start,
-            count_at: start,
-            count: 0,
-        };
-        writer.encoder.put(&[MAGIC, kind as u8])?;
-        if let Some(code) = code {
-            writer.encoder.put(&[code])?;
-        }
-        if let Some((return_code, debug_message)) = result {
-            writer.encoder.return_code(return_code)?;
-            writer.encoder.debug_message(debug_message)?;
-        }
-        writer.count_at = writer.encoder.buffer().len();
-        match protocol {
-            Protocol::V16 => writer.encoder.put(&[0, 0])?,
-            Protocol::V18 => writer.encoder.put(&[0])?,
-        }
+        let mut writer = Self::new(buffer, protocol, limits);
+        let head = [MAGIC, kind as u8, code];
+        writer.encoder.put(&head)?;
+        writer.begin_parameters()?;
         Ok(writer)
+    }
+
+    /// Begins a message that has a result between its code and its parameters.
+    fn begin_result(
+        buffer: &'b mut Vec<u8>,
+        protocol: Protocol,
+        limits: &Limits,
+        head: &[u8],
+        return_code: i16,
+        debug_message: Option<&str>,
+    ) -> Result<Self, EncodeError> {
+        let mut writer = Self::new(buffer, protocol, limits);
+        writer.encoder.put(head)?;
+        writer.encoder.return_code(return_code)?;
+        writer.encoder.debug_message(debug_message)?;
+        writer.begin_parameters()?;
+        Ok(writer)
+    }
+
+    /// Leaves space for the number of parameters.
+    #[inline]
+    fn begin_parameters(&mut self) -> Result<(), EncodeError> {
+        self.count_at = self.encoder.buffer().len();
+        match self.encoder.protocol() {
+            Protocol::V16 => self.encoder.put(&[0, 0]),
+            Protocol::V18 => self.encoder.put(&[0]),
+        }
     }
 
     /// Writes a parameter.
@@ -206,6 +188,7 @@ impl<'b> MessageWriter<'b> {
     ///
     /// # Errors
     /// The same as [`MessageWriter::put`].
+    #[inline]
     pub fn put_with(
         &mut self,
         key: u8,
@@ -235,6 +218,7 @@ impl<'b> MessageWriter<'b> {
     ///
     /// # Errors
     /// [`EncodeError`] if the message exceeds the limits. The buffer is then as before.
+    #[inline]
     pub fn finish(mut self) -> Result<(), EncodeError> {
         self.encoder.check_length()?;
         debug_assert!(
@@ -250,15 +234,16 @@ impl<'b> MessageWriter<'b> {
                 _ => debug_assert!(false, "`begin` wrote a place for the count"),
             }
         }
-        self.start = self.encoder.buffer().len();
+        self.kept = self.encoder.buffer().len();
         Ok(())
     }
 }
 
 impl Drop for MessageWriter<'_> {
+    #[inline]
     fn drop(&mut self) {
         let buffer = self.encoder.buffer();
-        buffer.truncate(self.start);
+        buffer.truncate(self.kept);
         *self.buffer = core::mem::take(buffer);
     }
 }

@@ -22,7 +22,16 @@ fn write_varint32(out: &mut Encoder, value: u32) -> Result<(), EncodeError> {
     write_varint64(out, u64::from(value))
 }
 
-fn write_varint64(out: &mut Encoder, mut value: u64) -> Result<(), EncodeError> {
+#[inline]
+fn write_varint64(out: &mut Encoder, value: u64) -> Result<(), EncodeError> {
+    if value < 0x80 {
+        // Most counts and numbers.
+        return out.put(&[value as u8]);
+    }
+    write_long_varint(out, value)
+}
+
+fn write_long_varint(out: &mut Encoder, mut value: u64) -> Result<(), EncodeError> {
     let mut bytes = [0_u8; 10];
     for length in 1..=bytes.len() {
         let Some(slot) = bytes.get_mut(length - 1) else {
