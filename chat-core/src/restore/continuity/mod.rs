@@ -16,10 +16,12 @@
 //! the messages that were delivered before, whenever it arrives.
 
 mod anchor;
+mod arrival;
 mod asking;
 mod fingerprint;
 mod held;
 mod holding;
+mod lives;
 mod questions;
 mod repeats;
 #[cfg(test)]
@@ -31,6 +33,7 @@ use crate::timers::Timer;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use anchor::Anchor;
+use arrival::Arrival;
 use held::{Held, Holes};
 use photon_proto::{HashKeys, Timestamp};
 
@@ -226,10 +229,7 @@ impl Continuity {
         last: i32,
         cached: &impl Cached,
     ) -> Vec<Step> {
-        debug_assert!(
-            1 <= first && first <= last && (last - first) as usize + 1 == event.len(),
-            "an event has consecutive ids"
-        );
+        let arrival = Arrival::new(event, first, last, cached);
         if let Some(steps) = self.take_anchor(around, event, first, last) {
             return steps;
         }
@@ -241,11 +241,11 @@ impl Continuity {
             // A first subscription starts with whatever arrives.
             self.known = true;
             self.deliver(first, messages, &mut steps);
-        } else if self.is_other_life(around, event, first, last, cached) {
+        } else if self.is_other_life(around, &arrival) {
             self.begin_life(around, first, messages, &mut steps);
         } else {
             if first <= self.position {
-                self.take_known(around, event, first, last, &mut steps);
+                self.take_known(around, &arrival, &mut steps);
             }
             let above = first.max(self.position + 1);
             if above <= last {
@@ -287,146 +287,19 @@ impl Continuity {
         }
     }
 
-    /// Whether an event belongs to another life of the channel than the position. Notes if it
-    /// proves that it is the same one.
-    fn is_other_life(
-        &mut self,
-        around: &Surroundings<'_>,
-        event: &Messages,
-        first: i32,
-        last: i32,
-        cached: &impl Cached,
-    ) -> bool {
-        let contains_position = first <= self.position && self.position <= last;
-        let ends_below = last < self.position;
-        let is_same = |this: &Self| {
-            this.is_overlap_same(around, event, this.recent_from(first), last, first, cached)
-        };
-        if self.proven {
-            // An answer of an earlier question may be on its way, and tell about an earlier moment.
-            if self.was_asked(around.now)
-                || self.is_answer_after_sleep(around, event, first, last, cached)
-            {
-                return false;
-            }
-            (ends_below && !self.fills_hole(event, first, last))
-                || (contains_position && !is_same(self))
-        } else if contains_position {
-            self.proven = is_same(self);
-            !self.proven
-        } else {
-            // Without anything to compare there can be no better proof than the next id.
-            if first == self.position + 1 && !self.knows_recent(cached) {
-                self.proven = true;
-            }
-            // A part of a history that the server sends in several events proves nothing, for a young
-            // life may begin with the same words; the part with the position decides.
-            let from = self.recent_from(first);
-            ends_below && !(self.compares_any(event, from, last, first, cached) && is_same(self))
-        }
-    }
-
-    /// Where the last messages begin in an event with this first id.
-    fn recent_from(&self, first: i32) -> i32 {
-        first.max(self.position - Recent::LENGTH + 1)
-    }
-
-    /// Whether an event is an answer that waited for a program that slept. It may also be of another
-    /// life that began meanwhile, so only equal messages count, but any that are still cached.
-    fn is_answer_after_sleep(
-        &self,
-        around: &Surroundings<'_>,
-        event: &Messages,
-        first: i32,
-        last: i32,
-        cached: &impl Cached,
-    ) -> bool {
-        let open = self.open.as_ref();
-        open.is_some_and(|open| is_within(open.window_asleep, around.now))
-            && self.compares_any(event, first, last, first, cached)
-            && self.is_overlap_same(around, event, first, last, first, cached)
-    }
-
-    /// Whether an event that begins at `first` contains, from `from` on, one of the messages that were
-    /// delivered before, with a text that can be compared.
-    fn compares_any(
-        &self,
-        event: &Messages,
-        from: i32,
-        last: i32,
-        first: i32,
-        cached: &impl Cached,
-    ) -> bool {
-        (from..=last.min(self.position)).any(|id| {
-            let index = usize::try_from(id - first).unwrap_or(usize::MAX);
-            let firm = |message: &Message<'_>| fingerprint::firm_text(message).is_some();
-            let known = match cached.find(id) {
-                Some(known) => firm(&known),
-                None => self.recent.get(id).text != Fingerprint::ANY.text,
-            };
-            known && event.get(index).is_some_and(|message| firm(&message))
-        })
-    }
-
-    /// Compares the messages of an event that begins at `first` with those that were delivered before,
-    /// from `from` on.
-    fn is_overlap_same(
-        &self,
-        around: &Surroundings<'_>,
-        event: &Messages,
-        from: i32,
-        last: i32,
-        first: i32,
-        cached: &impl Cached,
-    ) -> bool {
-        (from..=last.min(self.position)).all(|id| {
-            let index = usize::try_from(id - first).unwrap_or(usize::MAX);
-            let Some(message) = event.get(index) else {
-                debug_assert!(false, "the ids are in the event");
-                return true;
-            };
-            match cached.find(id) {
-                Some(known) => fingerprint::is_same(&known, &message),
-                None => self
-                    .recent
-                    .get(id)
-                    .is_same(Fingerprint::of(around.questions.keys(), &message)),
-            }
-        })
-    }
-
-    /// Whether a message before the position can be compared.
-    fn knows_recent(&self, cached: &impl Cached) -> bool {
-        let lowest = (self.position - Recent::LENGTH + 1).max(1);
-        (lowest..=self.position)
-            .any(|id| self.recent.get(id) != Fingerprint::ANY || cached.find(id).is_some())
-    }
-
-    /// Whether an event is an answer that comes later than answers usually do: it ends a hole that
-    /// was reported. One message alone may be a live one of another life.
-    fn fills_hole(&self, event: &Messages, first: i32, last: i32) -> bool {
-        let open = self.open.as_ref();
-        event.len() > 1 && open.is_some_and(|open| open.holes.has_end_within(first, last))
-    }
-
     /// Takes messages up to the position: they were delivered before, except for those in a hole and
     /// those below everything that was delivered.
     fn take_known(
         &mut self,
         around: &mut Surroundings<'_>,
-        event: &Messages,
-        first: i32,
-        last: i32,
+        arrival: &Arrival<'_, impl Cached>,
         steps: &mut Vec<Step>,
     ) {
-        let is_answer = self.was_asked(around.now) || self.fills_hole(event, first, last);
-        let last = last.min(self.position);
+        let is_answer = self.was_asked(around.now) || self.fills_hole(arrival);
+        let (first, last) = (arrival.first, arrival.last.min(self.position));
         let known = last.abs_diff(first) as usize + 1;
         let taken = steps.len();
-        let part = |from: i32, to: i32, origin| {
-            let index = |id: i32| usize::try_from(id - first).unwrap_or_default();
-            Step::Deliver(event.part(index(from), index(to) + 1, origin))
-        };
+        let part = |from, to, origin| Step::Deliver(arrival.part(from, to, origin));
         if self.lowest > 1 && first < self.lowest {
             let to = last.min(self.lowest - 1);
             steps.push(part(first, to, Origin::Older));
