@@ -1,11 +1,13 @@
 //! Scenario 21: histories twice and out of order, ids that skip or are not positive, servers without
 //! history and such that ignore last ids.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use chat_core::{ChatConfig, Restore, State};
 use dev_server::HistoryOrder;
 use soak::Loss;
 
+use crate::reader::Mode;
 use crate::row::on_every_row;
 use crate::s01_losses::GRACES;
 use crate::world::World;
@@ -112,5 +114,42 @@ fn s21_ids_that_are_not_positive_or_the_greatest_follow_no_rule() {
             assert_eq!(seen.get(text), Some(&1), "{text}\n{}", world.trace());
         }
         world.check_rest();
+    });
+}
+
+/// The server kept the session, and so a live message arrives before the history of a channel in which
+/// nothing was delivered yet. Each part of that history is older.
+#[test]
+fn s21_a_live_message_before_a_split_history_takes_nothing_from_it() {
+    on_every_row(|row| {
+        for order in [HistoryOrder::Split, HistoryOrder::Backwards] {
+            for cached in [0, 3, 100] {
+                let mut world = World::with(row, 21, |config| config.history_order = order);
+                let change = |config: ChatConfig| {
+                    let config = config.restore(Restore::new());
+                    config.channel_cache_messages(cached)
+                };
+                let reader = world.reader_with("alice", &["c"], Mode::Restore, true, change);
+                world.lose(reader, Loss::Reset);
+                while world.state(reader) == State::ConnectedToFrontEnd {
+                    world.run_for(10);
+                }
+                world.publish("c", 11);
+                while world.state(reader) != State::ConnectedToFrontEnd {
+                    world.run_for(1);
+                }
+                world.publish("c", 1);
+                world.run_for(10_000);
+                let all: BTreeSet<&str> = world.readers[reader].texts("c").into_iter().collect();
+                assert_eq!(all.len(), 12, "{order}, {cached}\n{}", world.trace());
+                for _ in 0..2 {
+                    world.lose(reader, Loss::Reset);
+                    world.run_for(15_000);
+                }
+                world.finish();
+                let gaps = world.readers[reader].gaps("c");
+                assert_eq!(gaps, [], "{order}, {cached}\n{}", world.trace());
+            }
+        }
     });
 }

@@ -75,9 +75,14 @@ impl Recent {
     /// often, for example one whose users begin with the same greeting.
     pub(crate) const LENGTH: i32 = 4;
 
-    /// Notes a message. Ids ascend; those left out are unknown.
+    /// Notes a message. Ids that are left out are unknown, until an older or late message comes.
     pub(crate) fn note(&mut self, id: i32, print: Fingerprint) {
-        debug_assert!(id > self.last, "ids ascend within one life");
+        if id <= self.last {
+            if id > self.last.saturating_sub(Self::LENGTH) {
+                self.set(id, print);
+            }
+            return;
+        }
         let skipped = id.saturating_sub(self.last).min(Self::LENGTH);
         for unknown in 1..skipped {
             self.set(id.saturating_sub(unknown), Fingerprint::ANY);
@@ -98,10 +103,5 @@ impl Recent {
         }
         let slot = self.prints.get((id & (Self::LENGTH - 1)) as usize);
         slot.copied().unwrap_or(Fingerprint::ANY)
-    }
-
-    /// The highest id that was noted, 0 if none was.
-    pub(crate) const fn last(&self) -> i32 {
-        self.last
     }
 }

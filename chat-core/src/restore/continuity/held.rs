@@ -1,7 +1,7 @@
-//! [`Held`]: messages above the position that wait for those before them, and [`Holes`]: what
-//! gaps have reported. Spec: chat.md 4.1.
+//! [`Held`]: messages above the position that wait for those before them, and [`Holes`]: ids below
+//! it that were not delivered. Spec: chat.md 4.1.
 
-use crate::messages::Messages;
+use crate::messages::{Messages, Origin};
 use alloc::vec::Vec;
 
 /// Messages of one event with consecutive ids. They share the memory of the event.
@@ -117,47 +117,82 @@ impl Held {
     }
 }
 
-/// Ranges of ids that were reported as missing, oldest report first.
+/// A range of ids up to the position that were not delivered.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Hole {
+    pub(super) first: i32,
+    pub(super) last: i32,
+    /// The origin of messages that fill it: a gap reported it, or it lies between older messages.
+    pub(super) origin: Origin,
+}
+
+/// Holes, the one that was noted first first.
 #[derive(Debug, Default)]
-pub(super) struct Holes(Vec<(i32, i32)>);
+pub(super) struct Holes(Vec<Hole>);
 
 impl Holes {
-    /// How many are kept: what arrives late is usually in the last one.
-    const KEPT: usize = 4;
+    /// How many are kept. What arrives late is usually in the last one, but parts of a history in
+    /// any order leave one between each two of them.
+    const KEPT: usize = 16;
 
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    pub(super) fn push(&mut self, first: i32, last: i32) {
+    pub(super) fn push(&mut self, first: i32, last: i32, origin: Origin) {
         debug_assert!(first <= last, "a hole has ids");
-        if self.0.len() >= Self::KEPT {
-            self.0.remove(0);
-        }
-        self.0.push((first, last));
+        debug_assert!(
+            self.0
+                .iter()
+                .all(|hole| last < hole.first || hole.last < first),
+            "no message fills two holes"
+        );
+        self.0.push(Hole {
+            first,
+            last,
+            origin,
+        });
+        self.limit();
     }
 
     /// Whether a hole ends within `first` to `last`.
     pub(super) fn has_end_within(&self, first: i32, last: i32) -> bool {
-        self.0.iter().any(|(_, end)| first <= *end && *end <= last)
+        let mut holes = self.0.iter();
+        holes.any(|hole| first <= hole.last && hole.last <= last)
     }
 
-    /// Fills the part of a hole within `first` to `last`, if there is one. Returns its ids.
-    pub(super) fn fill(&mut self, first: i32, last: i32) -> Option<(i32, i32)> {
-        let meets = |(from, to): &(i32, i32)| *from <= last && first <= *to;
+    /// Fills the part of a hole within `first` to `last`, if there is one of an origin that `fills`.
+    /// Returns the part.
+    pub(super) fn fill(
+        &mut self,
+        first: i32,
+        last: i32,
+        fills: impl Fn(Origin) -> bool,
+    ) -> Option<Hole> {
+        let meets = |hole: &Hole| hole.first <= last && first <= hole.last && fills(hole.origin);
         let index = self.0.iter().position(meets)?;
-        let (from, to) = self.0.remove(index);
-        let filled = (from.max(first), to.min(last));
-        if to > filled.1 {
-            self.0.insert(index, (filled.1 + 1, to));
+        let hole = self.0.remove(index);
+        let filled = Hole {
+            first: hole.first.max(first),
+            last: hole.last.min(last),
+            ..hole
+        };
+        if hole.last > filled.last {
+            let first = filled.last + 1;
+            self.0.insert(index, Hole { first, ..hole });
         }
-        if from < filled.0 {
-            self.0.insert(index, (from, filled.0 - 1));
+        if hole.first < filled.first {
+            let last = filled.first - 1;
+            self.0.insert(index, Hole { last, ..hole });
         }
         // One hole may have become two.
+        self.limit();
+        Some(filled)
+    }
+
+    fn limit(&mut self) {
         if self.0.len() > Self::KEPT {
             self.0.remove(0);
         }
-        Some(filled)
     }
 }

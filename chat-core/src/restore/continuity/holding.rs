@@ -2,7 +2,7 @@
 
 use super::held::Piece;
 use super::{Continuity, Step, Surroundings};
-use crate::messages::Messages;
+use crate::messages::{Messages, Origin};
 use alloc::vec::Vec;
 
 impl Continuity {
@@ -60,7 +60,7 @@ impl Continuity {
                     self.lowest = 1;
                 }
                 let holes = &mut self.open.get_or_insert_default().holes;
-                holes.push(next, piece.first - 1);
+                holes.push(next, piece.first - 1, Origin::Late);
             }
             // What the server did not fill is reported, so the life counts as the known one.
             self.proven = true;

@@ -120,6 +120,11 @@ impl Open {
         self.held.is_empty() && self.question.is_none() && !self.expects_history && !self.cut
     }
 
+    /// Whether it holds nothing, and nobody will look at it after a window.
+    fn is_unused(&self) -> bool {
+        self.is_over() && !self.watched && matches!(self.window, Timer::Off)
+    }
+
     /// Whether nothing is left of it after its window, in which the history and the anchor had to
     /// arrive. The holes stay: the next connection may fill them.
     fn is_over(&self) -> bool {
@@ -299,15 +304,21 @@ impl Continuity {
         let (first, last) = (arrival.first, arrival.last.min(self.position));
         let known = last.abs_diff(first) as usize + 1;
         let taken = steps.len();
-        let part = |from, to, origin| Step::Deliver(arrival.part(from, to, origin));
         if self.lowest > 1 && first < self.lowest {
-            let to = last.min(self.lowest - 1);
-            steps.push(part(first, to, Origin::Older));
+            // Everything below the lowest is a hole that needs no memory. What a part of a history
+            // leaves of it above itself needs some, and waits for the other parts.
+            let holes = &mut self.open.get_or_insert_default().holes;
+            holes.push(first, self.lowest - 1, Origin::Older);
             self.lowest = first;
         }
-        if is_answer && let Some(open) = &mut self.open {
-            while let Some((from, to)) = open.holes.fill(first, last) {
-                steps.push(part(from, to, Origin::Late));
+        if let Some(open) = &mut self.open {
+            let fills = |origin| is_answer || origin == Origin::Older;
+            while let Some(filled) = open.holes.fill(first, last, fills) {
+                let messages = arrival.part(filled.first, filled.last, filled.origin);
+                steps.push(Step::Deliver(messages));
+            }
+            if open.is_unused() {
+                self.open = None;
             }
         }
         let delivered = steps.iter().skip(taken).map(|step| match step {
@@ -399,7 +410,6 @@ impl Continuity {
     /// Notes a message that leaves the cache.
     pub(crate) fn remember(&mut self, keys: &HashKeys, message: &Message<'_>) {
         if let Some(id) = message.id
-            && id > self.recent.last()
             && id > self.position - Recent::LENGTH
             && id <= self.position
         {

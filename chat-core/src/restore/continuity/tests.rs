@@ -4,9 +4,16 @@ use super::world::{Broken, Case, Order, play};
 use std::println;
 
 /// The kinds of servers whose answers are never later than the waiting time.
-fn cases() -> [(&'static str, Case); 17] {
+fn cases() -> [(&'static str, Case); 24] {
     let usual = Case::USUAL;
     let order = |order| Case { order, ..usual };
+    let late = |order, part, losses| Case {
+        part,
+        losses,
+        burst: 3,
+        joins_late: true,
+        ..Case { order, ..usual }
+    };
     [
         ("history behind event 5, session gone", usual),
         ("session kept", Case { keep: 100, ..usual }),
@@ -100,6 +107,25 @@ fn cases() -> [(&'static str, Case); 17] {
                 rebirth: 30,
                 honours_last_ids: false,
                 ..usual
+            },
+        ),
+        ("joins late", late(Order::Behind, 0, 0)),
+        ("joins late, split", late(Order::CopiedEarly, 2, 0)),
+        ("joins late, split, a loss", late(Order::CopiedEarly, 2, 1)),
+        ("joins late, split small", late(Order::CopiedEarly, 1, 1)),
+        ("joins late, made later", late(Order::Later, 2, 2)),
+        (
+            "joins late, shuffled",
+            Case {
+                shuffled: true,
+                ..late(Order::CopiedEarly, 1, 0)
+            },
+        ),
+        (
+            "joins late, session kept",
+            Case {
+                keep: 50,
+                ..late(Order::CopiedEarly, 3, 3)
             },
         ),
         (

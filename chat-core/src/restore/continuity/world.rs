@@ -46,6 +46,12 @@ pub(super) struct Case {
     pub(super) has_history: bool,
     pub(super) honours_last_ids: bool,
     pub(super) reborn_later: bool,
+    /// Into how many messages each history is split; 0 if it is whole.
+    pub(super) part: usize,
+    /// Whether the parts arrive in any order.
+    pub(super) shuffled: bool,
+    /// Whether the client subscribes to a channel in which messages were published before.
+    pub(super) joins_late: bool,
 }
 
 impl Case {
@@ -61,6 +67,9 @@ impl Case {
         has_history: true,
         honours_last_ids: true,
         reborn_later: false,
+        part: 0,
+        shuffled: false,
+        joins_late: false,
     };
 }
 
@@ -212,11 +221,11 @@ impl World {
             Act::Arrive(messages) => self.arrive(&messages),
             Act::Asked(last_id) => self.subscribe(last_id),
             Act::Enter => self.member = true,
-            Act::Copied(messages) => self.down(messages),
+            Act::Copied(messages) => self.send_history(messages),
             Act::MakeHistory(after) => {
                 self.owe();
                 let copied = self.copy(after);
-                self.down(copied);
+                self.send_history(copied);
             }
             Act::Flush => {
                 let gathered = core::mem::take(&mut self.gathered);
@@ -257,6 +266,23 @@ impl World {
         self.at(self.last_data - self.now, Act::Arrive(messages));
     }
 
+    /// Sends a history, whole or in parts.
+    fn send_history(&mut self, messages: Vec<Key>) {
+        if self.case.part == 0 {
+            return self.down(messages);
+        }
+        let mut parts: Vec<_> = messages.chunks(self.case.part).map(<[_]>::to_vec).collect();
+        while !parts.is_empty() {
+            let next = if self.case.shuffled {
+                self.draw(parts.len() as u64) as usize
+            } else {
+                0
+            };
+            let part = parts.remove(next);
+            self.down(part);
+        }
+    }
+
     fn copy(&self, after: i32) -> Vec<Key> {
         let after = if self.case.honours_last_ids { after } else { 0 };
         if !self.case.has_history {
@@ -284,7 +310,7 @@ impl World {
         match self.case.order {
             Order::Behind | Order::Before => {
                 self.owe();
-                self.down(copied);
+                self.send_history(copied);
             }
             Order::Later => {
                 let delay = self.choose(&[0, 30, 200]);
@@ -298,7 +324,7 @@ impl World {
             Order::BeforeEntering => {
                 self.owe();
                 self.member = was_member;
-                self.down(copied);
+                self.send_history(copied);
                 self.at(60, Act::Enter);
             }
         }
@@ -386,9 +412,7 @@ impl World {
                             Origin::Live | Origin::History => Seen::Message(key),
                             Origin::Older | Origin::Late => Seen::Aside(key),
                         });
-                        if messages.origin().moves_position() {
-                            self.continuity.remember(&self.keys, &message);
-                        }
+                        self.continuity.remember(&self.keys, &message);
                         self.lives.insert(key.0);
                     }
                 }
@@ -490,13 +514,26 @@ fn key_of(message: &Message<'_>) -> Key {
 /// Plays one run of a case. Returns the broken promises, and how often the client asked.
 pub(super) fn play(case: Case, seed: u64) -> (Broken, u64) {
     let mut world = World::new(case, seed);
-    world.log_in();
-    world.run_for(3_000);
-    for _ in 0..1 + world.draw(8) {
-        world.publish();
+    let mut start = 0;
+    if case.joins_late {
+        for _ in 0..1 + world.draw(12) {
+            world.publish();
+        }
+        world.log_in();
+        for _ in 0..world.draw(4) {
+            let delay = world.draw(300);
+            world.at(delay, Act::Publish);
+        }
+        world.run_for(9_000);
+    } else {
+        world.log_in();
+        world.run_for(3_000);
+        for _ in 0..1 + world.draw(8) {
+            world.publish();
+        }
+        world.run_for(9_000);
+        start = world.seen.len();
     }
-    world.run_for(9_000);
-    let start = world.seen.len();
     for loss in 0..case.losses {
         world.lose();
         if world.draw(100) >= case.keep {
