@@ -118,7 +118,12 @@ impl ChatClient {
         let pairs: Vec<_> = channels.zip(last_ids).collect();
         for (name, last_id) in &pairs {
             let last_id = *last_id;
-            let history = RequestedHistory { messages, last_id };
+            let asked = None;
+            let history = RequestedHistory {
+                messages,
+                last_id,
+                asked,
+            };
             self.model.on_application_asked(name.as_ref(), history);
         }
         let pairs = pairs.iter().map(|(name, id)| (name.as_ref(), *id));

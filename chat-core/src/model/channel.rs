@@ -10,6 +10,7 @@ use crate::operation::pending::RequestedHistory;
 use crate::restore::continuity::{Continuity, Questions, Seen, Surroundings};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::time::Duration;
 use photon_proto::{HashKeys, Text, Timestamp, Value};
 
 /// How many channels a table may hold that the application did not ask for. Servers choose how many
@@ -88,9 +89,9 @@ impl Channel {
         questions: &mut Questions,
         history: RequestedHistory,
     ) {
-        let RequestedHistory { messages, last_id } = history;
+        let elapsed = history.asked.map_or(Duration::ZERO, |at| now.since(at));
         self.continuity
-            .on_application_asked(questions, messages, last_id);
+            .on_application_asked(questions, history, elapsed);
         let (continuity, mut around) = self.around(now, questions);
         continuity.start_timers(&mut around);
     }

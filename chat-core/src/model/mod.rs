@@ -13,6 +13,7 @@ use crate::restore::KeptConversation;
 use crate::restore::continuity::{Fingerprint, Questions, Recent, Repeats};
 use alloc::vec::Vec;
 use cache::Caches;
+use core::time::Duration;
 use keys::ChannelKey;
 use photon_proto::{HashKeys, Text, Timestamp, Value};
 
@@ -413,11 +414,10 @@ impl Model {
     /// Notes that the application subscribes to a known channel with history.
     pub(crate) fn on_application_asked(&mut self, channel: &str, history: RequestedHistory) {
         if let Some(channel) = self.public.get_mut(channel) {
-            let RequestedHistory { messages, last_id } = history;
             let questions = &mut self.questions;
             channel
                 .continuity
-                .on_application_asked(questions, messages, last_id);
+                .on_application_asked(questions, history, Duration::ZERO);
             questions.arm(channel.key);
         }
     }

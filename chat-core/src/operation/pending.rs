@@ -40,6 +40,8 @@ pub(crate) struct RequestedHistory {
     pub(crate) messages: i32,
     /// The id of the last message that the application has, 0 for none.
     pub(crate) last_id: i32,
+    /// When the request was made; `None` if that is now.
+    pub(crate) asked: Option<Timestamp>,
 }
 
 impl RequestedHistory {
@@ -221,6 +223,8 @@ struct Request {
     unsettled: usize,
     answered: bool,
     timer: Timer,
+    /// The first `now` that was passed after the request was made.
+    started: Option<Timestamp>,
     /// The history that the application asks for; `None` most of the time.
     history: Option<Box<Histories>>,
 }
@@ -239,6 +243,7 @@ impl Request {
         Some(RequestedHistory {
             messages: *messages,
             last_id: last_ids.get(index).copied().unwrap_or(0),
+            asked: self.started,
         })
     }
 }
@@ -396,6 +401,7 @@ impl ChannelRequests {
                 names: distinct,
                 answered: false,
                 timer,
+                started: None,
                 history: None,
             },
         );
@@ -640,11 +646,12 @@ impl ChannelRequests {
     }
 
     fn start_timers(&mut self, now: Timestamp) {
-        // Armed timers belong to the newest requests, so the first started one, or one that was
-        // settled meanwhile, ends the search.
+        // The newest requests have not started, so the first started one, or one that was settled
+        // meanwhile, ends the search.
         for id in self.unanswered.ids.iter().rev() {
             match self.requests.get_mut(id) {
-                Some(request) if matches!(request.timer, Timer::Armed { .. }) => {
+                Some(request) if request.started.is_none() => {
+                    request.started = Some(now);
                     request.timer.start(now);
                 }
                 _ => break,

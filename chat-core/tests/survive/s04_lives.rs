@@ -1,7 +1,7 @@
 //! Scenarios 04, 05 and 06: a channel that begins again while the reader is away, with it, or with
 //! the whole server.
 
-use chat_core::{ChatConfig, Restore};
+use chat_core::{ChatConfig, Restore, SubscribeOptions};
 use soak::Loss;
 
 use crate::reader::Mode;
@@ -167,6 +167,24 @@ fn s05_a_channel_is_reborn_while_subscribed() {
             world.finish();
             assert_eq!(lives(&world, reader), 1, "{messages}\n{}", world.trace());
         }
+    });
+}
+
+/// The time for answers begins with the request, however late its event 5 is.
+#[test]
+fn s05_a_channel_is_reborn_after_a_late_subscription() {
+    on_every_row(|row| {
+        let mut world = World::new(row, 5);
+        let reader = world.reader("alice", &[]);
+        world.stall(reader, 1_500);
+        world.subscribe(reader, &["c"], &SubscribeOptions::new().history(-1));
+        world.run_for(1_800);
+        world.publish_every("c", 5, 100);
+        world.run_for(2_200);
+        world.new_life("c", true);
+        world.publish_every("c", 3, 40);
+        world.finish();
+        assert_eq!(lives(&world, reader), 1, "{}", world.trace());
     });
 }
 

@@ -197,14 +197,16 @@ impl Continuity {
         }
     }
 
-    /// Notes that the application subscribes with a history of so many messages, -1 for all, and
-    /// with the id of the last message that it has, 0 for none. That counts as a question.
+    /// Notes that the application subscribed with history, so long ago. That counts as a question.
     pub(crate) fn on_application_asked(
         &mut self,
         questions: &mut Questions,
-        messages: i32,
-        last_id: i32,
+        history: RequestedHistory,
+        elapsed: Duration,
     ) {
+        let RequestedHistory {
+            messages, last_id, ..
+        } = history;
         // The highest id is none. Spec: chat.md 4.1.
         if last_id > self.position && last_id < i32::MAX {
             self.set_position(last_id);
@@ -218,8 +220,13 @@ impl Continuity {
         } else {
             open.expects_history = true;
         }
+        // A channel that is new is noted with its event 5, which may be late because a datagram was
+        // lost. Only its history can be as late: a new life that begins after the time for answers
+        // would be taken for it.
+        let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+        let left_ms = questions.window_ms().saturating_sub(elapsed_ms);
         open.window = Timer::Armed {
-            after_ms: questions.window_ms(),
+            after_ms: left_ms.max(questions.waiting_ms()),
         };
         // A question of the client itself goes on: its answer is at least as complete.
         let replaced = open

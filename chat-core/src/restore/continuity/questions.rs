@@ -112,6 +112,11 @@ impl Questions {
         self
     }
 
+    /// How long a question waits for its answer.
+    pub(super) const fn waiting_ms(&self) -> u64 {
+        self.waiting_ms
+    }
+
     /// How long answers to a question may arrive: some take longer than the question waits.
     pub(super) const fn window_ms(&self) -> u64 {
         self.waiting_ms.saturating_mul(2)
