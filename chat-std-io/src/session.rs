@@ -64,7 +64,8 @@ pub enum CloseOutcome {
     /// if the server ended it first, or it failed, even if the application learned of that before.
     Sent,
     /// Some accepted output was not sent in time, or over UDP not acknowledged in time, or the
-    /// connection broke before.
+    /// connection broke before. Also if messages still waited for a connection
+    /// ([`Stats::queued_bytes`](crate::Stats)).
     Unsent,
 }
 
@@ -441,7 +442,9 @@ impl Session {
     pub fn close(mut self, timeout: Duration) -> CloseOutcome {
         let until = self.clock.now().plus(timeout);
         self.links.begin_summary(self.chat.state() == State::Error);
-        let unsent_before = self.chat.stats().closed_with_unsent_data;
+        // A disconnect drops the messages that wait for a connection, and no link ever sees them.
+        let stats = self.chat.stats();
+        let (unsent_before, is_dropped) = (stats.closed_with_unsent_data, stats.queued_bytes > 0);
         self.chat.disconnect();
         loop {
             let _more = self.service();
@@ -456,7 +459,7 @@ impl Session {
         let summary = self.links.summary;
         // Over UDP only the client knows what was not acknowledged.
         let unacknowledged = self.chat.stats().closed_with_unsent_data > unsent_before;
-        let unsent = summary.unsent || self.links.closing_unsent() || unacknowledged;
+        let unsent = is_dropped || summary.unsent || self.links.closing_unsent() || unacknowledged;
         if unsent || self.links.live() > 0 {
             CloseOutcome::Unsent
         } else if summary.unconfirmed || !self.links.is_empty() {

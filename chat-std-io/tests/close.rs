@@ -2,7 +2,7 @@
 
 mod harness;
 
-use chat_std_io::{CloseOutcome, Session, State};
+use chat_std_io::{CloseOutcome, Restore, Session, State};
 use dev_server::Transport;
 use harness::*;
 
@@ -100,4 +100,23 @@ fn sound19_a_close_after_a_new_connection_is_confirmed() {
         assert_eq!(session.close(LONG), CloseOutcome::Confirmed);
         server.stop();
     }
+}
+
+/// A disconnect drops them, so nothing of them is left when the links are asked.
+#[test]
+fn a_close_while_messages_wait_for_a_connection_is_unsent() {
+    let config = || {
+        let restore = Restore::new().queue_cap_bytes(1_000);
+        user("tcp://127.0.0.1:1", "alice").restore(restore)
+    };
+    for is_connecting in [false, true] {
+        let mut session = session(config());
+        if is_connecting {
+            session.chat.connect_to_region_front_end("eu").unwrap();
+        }
+        publish(&mut session, "waits");
+        assert_eq!(session.close(LONG), CloseOutcome::Unsent);
+    }
+    let unused = session(config());
+    assert_eq!(unused.close(LONG), CloseOutcome::Confirmed);
 }
