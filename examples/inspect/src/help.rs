@@ -18,15 +18,22 @@ Commands:
   datagram  from the hex of UDP datagrams, one per line, to JSON with their commands and messages
 
 The program reads standard input and writes standard output. It converts each line before it reads
-the next one, and skips blank lines. Hex may have upper-case and lower-case digits, and white space
-inside a line. In JSON every value has its type:
+the next one, and skips blank lines. Hex may have upper-case and lower-case digits; white space,
+commas and colons in a line are ignored, and 0x in front of a byte. In JSON every value has its
+type:
   {\"t\":\"int\",\"v\":7}   {\"t\":\"string\",\"v\":\"hi\"}
   {\"t\":\"array\",\"of\":\"int\",\"v\":[{\"t\":\"int\",\"v\":7}]}
   {\"t\":\"request\",\"op\":2,\"params\":[[1,{\"t\":\"string\",\"v\":\"general\"}]]}
 To see the JSON form of something, decode it.
 
 For a line with an error the program prints {\"error\":{\"kind\":..,\"offset\":..,\"field\":..}} and
-continues with the next line.
+continues with the next line. A \"hint\" beside it is a text for people: \"needed 9 bytes, have 5\", or
+the command that reads such bytes.
+
+From a capture file, with tshark (IP is the address of the server; for TCP, N is one stream):
+  tshark -r FILE -Y 'udp && ip.addr == IP' -T fields -e udp.payload | photon-inspect datagram
+  tshark -r FILE -Y 'tcp.len > 0 && tcp.stream == N && ip.src == IP' -T fields -e tcp.payload |
+    tr -d '\\n' | photon-inspect frames --role client
 
 Options:
   -h, --help       print this text, or the text of a command
@@ -134,7 +141,10 @@ Decodes the hex of UDP datagrams to JSON.
 
 Usage: photon-inspect datagram [--protocol 1.6|1.8] [--key HEX]
 
-Each line of input is one datagram, the payload of one UDP packet:
+Each line of input is the payload of one UDP packet: one datagram, or several that were captured
+together. From a capture file:
+  tshark -r FILE -Y 'udp && ip.addr == IP' -T fields -e udp.payload | photon-inspect datagram
+The output for each datagram:
   {\"t\":\"datagram\",\"peer_id\":N,\"flags\":N,\"command_count\":N,\"sent_time\":N,\"challenge\":HEX,
    \"length\":N,\"commands\":[{\"type\":N,\"name\":NAME,\"channel\":N,\"flags\":N,\"reserved\":N,\"size\":N,
    \"reliable_seq\":N,..},..]}

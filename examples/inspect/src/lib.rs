@@ -10,6 +10,7 @@
 mod fragments;
 pub mod frame;
 pub mod hex;
+mod hints;
 pub mod lines;
 pub mod message;
 pub mod notation;

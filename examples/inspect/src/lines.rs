@@ -3,6 +3,7 @@
 use crate::fragments::{BadFragment, Fragments};
 use crate::frame::{Frame, Items, Piece, guess_role};
 use crate::hex;
+use crate::hints::{self, Form};
 use crate::message::{Message, WriteError};
 use crate::notation::{
     NotationError, command_to_json, datagram_to_json, frame_from_json, frame_to_json,
@@ -33,6 +34,7 @@ pub struct LineError {
     offset: Option<usize>,
     field: Option<String>,
     expected: Option<String>,
+    hint: Option<String>,
 }
 
 impl LineError {
@@ -42,18 +44,23 @@ impl LineError {
             offset,
             field: None,
             expected: None,
+            hint: None,
         }
     }
 
     /// `{"error":{"kind":..,"offset":..,"field":..}}`. JSON that is not in the notation and wrong
-    /// checksums also have `expected`.
+    /// checksums also have `expected`. Some have a `hint` for a person beside `error`.
     #[must_use]
     pub fn to_json(&self) -> Json {
         let mut error = json!({"kind": self.kind, "offset": self.offset, "field": self.field});
-        if let (Some(expected), Some(error)) = (&self.expected, error.as_object_mut()) {
-            error.insert("expected".into(), expected.as_str().into());
+        if let Some(expected) = &self.expected {
+            error["expected"] = expected.as_str().into();
         }
-        json!({"error": error})
+        let mut line = json!({"error": error});
+        if let Some(hint) = &self.hint {
+            line["hint"] = hint.as_str().into();
+        }
+        line
     }
 }
 
@@ -154,21 +161,50 @@ impl Inspector {
     /// [`LineError`] unless the line is the hex of exactly one value, message or frame.
     pub fn decode(&self, kind: Kind, line: &[u8]) -> Result<Json, LineError> {
         let bytes = unhex(line)?;
+        self.decode_bytes(kind, &bytes).map_err(|error| {
+            let form = match kind {
+                Kind::Value => Form::Value,
+                Kind::Message => Form::Message,
+                Kind::Frame => Form::Frame,
+            };
+            let hint = hints::looks_like(&bytes, form).map(String::from);
+            let hint = hint.or_else(|| {
+                let decode = |bytes: &[u8]| self.decode_bytes(kind, bytes).err();
+                hints::needed(&self.limits, &bytes, &error, decode)
+            });
+            LineError {
+                hint,
+                ..error.into()
+            }
+        })
+    }
+
+    fn decode_bytes(&self, kind: Kind, bytes: &[u8]) -> Result<Json, DecodeError> {
         let cipher = self.cipher.as_ref();
         Ok(match kind {
-            Kind::Value => {
-                value_to_json(&codec::decode_value(self.protocol, &self.limits, &bytes)?)
-            }
+            Kind::Value => value_to_json(&codec::decode_value(self.protocol, &self.limits, bytes)?),
             Kind::Message => {
                 let (message, surplus) =
-                    Message::decode(self.protocol, &self.limits, cipher, &bytes)?;
+                    Message::decode(self.protocol, &self.limits, cipher, bytes)?;
                 with_surplus(message_to_json(&message), surplus)
             }
             Kind::Frame => {
-                let (frame, surplus) = Frame::decode(self.protocol, &self.limits, cipher, &bytes)?;
+                let (frame, surplus) = Frame::decode(self.protocol, &self.limits, cipher, bytes)?;
                 with_surplus(frame_to_json(&frame), surplus)
             }
         })
+    }
+
+    /// The error of a message, with its place in a longer input and a hint for a person.
+    fn message_error(&self, message: &[u8], error: DecodeError, place: usize) -> LineError {
+        let cipher = self.cipher.as_ref();
+        let decode =
+            |bytes: &[u8]| Message::decode(self.protocol, &self.limits, cipher, bytes).err();
+        let hint = hints::needed(&self.limits, message, &error, decode);
+        LineError {
+            hint,
+            ..error.shifted(place).into()
+        }
     }
 
     /// Encodes a line of JSON to hex.
@@ -246,7 +282,8 @@ impl Inspector {
                             good = false;
                             let frame =
                                 json!({"t": "tcp", "channel": channel, "reliability": delivery});
-                            let error = LineError::from(error.shifted(start + tcp::HEADER_BYTES));
+                            let error =
+                                self.message_error(&message, error, start + tcp::HEADER_BYTES);
                             all.push(with_error(frame, &error, &message));
                         }
                     }
@@ -255,12 +292,21 @@ impl Inspector {
                 Ok(None) => {
                     good = false;
                     let error = DecodeError::new(DecodeErrorKind::Truncated, start, "frame");
-                    all.push(LineError::from(error).to_json());
+                    let error = LineError {
+                        hint: self.incomplete_frame(role, stream.get(start..).unwrap_or_default()),
+                        ..error.into()
+                    };
+                    all.push(error.to_json());
                     break;
                 }
                 Err(error) => {
                     good = false;
-                    all.push(LineError::from(error).to_json());
+                    let hint = hints::looks_like(&stream, Form::Stream).filter(|_| start == 0);
+                    let error = LineError {
+                        hint: hint.map(String::from),
+                        ..error.into()
+                    };
+                    all.push(error.to_json());
                     break;
                 }
             }
@@ -268,8 +314,21 @@ impl Inspector {
         (all, good)
     }
 
-    /// Decodes the hex of a UDP datagram to a JSON object with its commands, and returns whether
-    /// everything in it is valid. A command with a message contains it, or has `error` and `hex` if
+    /// Returns how many bytes the last frame of a stream needs.
+    fn incomplete_frame(&self, role: Role, frame: &[u8]) -> Option<String> {
+        let error = DecodeError::new(DecodeErrorKind::Truncated, frame.len(), "frame");
+        hints::needed(&self.limits, frame, &error, |bytes| {
+            let piece = Items::new(role, &self.limits, bytes).next();
+            let is_whole = piece.ok()?.is_some();
+            (!is_whole).then_some(DecodeError {
+                offset: bytes.len(),
+                ..error
+            })
+        })
+    }
+
+    /// Decodes the hex of a UDP payload, usually one datagram, to a JSON object with its commands for
+    /// each datagram, and returns whether everything in it is valid. A command with a message contains it, or has `error` and `hex` if
     /// it does not decode. A message whose last missing fragment is in this datagram is a further
     /// object.
     ///
@@ -280,9 +339,33 @@ impl Inspector {
             Ok(bytes) => bytes,
             Err(error) => return (vec![error.to_json()], false),
         };
-        let datagram = match datagram::decode(&bytes) {
+        let (mut all, mut good) = (Vec::new(), true);
+        for one in hints::datagrams(&bytes) {
+            let (mut objects, valid) = self.one_datagram(one);
+            all.append(&mut objects);
+            good &= valid;
+        }
+        (all, good)
+    }
+
+    fn one_datagram(&mut self, bytes: &[u8]) -> (Vec<Json>, bool) {
+        let datagram = match datagram::decode(bytes) {
             Ok(datagram) => datagram,
-            Err(error) => return (vec![LineError::from(error).to_json()], false),
+            Err(error) => {
+                let other = hints::looks_like(bytes, Form::Datagram);
+                let hint = other.map(String::from).or_else(|| match error {
+                    DatagramError::TooShort(have) => {
+                        Some(hints::too_short(hints::header_bytes(bytes), have))
+                    }
+                    DatagramError::Command { offset, .. } => hints::cut_command(bytes, offset),
+                    _ => None,
+                });
+                let error = LineError {
+                    hint,
+                    ..error.into()
+                };
+                return (vec![error.to_json()], false);
+            }
         };
         let header = &datagram.header;
         let mut at = if header.crc.is_some() {
@@ -359,7 +442,7 @@ impl Inspector {
             }
             Err(error) => {
                 *good = false;
-                with_error(json, &error.shifted(offset).into(), bytes)
+                with_error(json, &self.message_error(bytes, error, offset), bytes)
             }
         }
     }

@@ -272,7 +272,8 @@ fn fragments_of_different_messages_are_kept_apart() {
         found[4],
         json!({
             "t": "reassembled", "type": 8, "name": "send_fragment", "channel": 0, "start_seq": 5, "fragment_count": 2,
-            "total_length": 5, "error": {"kind": "Truncated", "offset": 3, "field": "parameter count"}, "hex": message,
+            "total_length": 5, "error": {"kind": "Truncated", "offset": 3, "field": "parameter count"},
+            "hint": "needed 7 bytes, have 5", "hex": message,
         })
     );
 }
@@ -455,4 +456,57 @@ fn encrypted_messages_need_the_key() {
     let (found, _, status) = run(&["datagram", "--key", &"11".repeat(32)], carried.as_bytes());
     assert_eq!((found.len(), status), (1, 1));
     assert!(found[0].contains("BadCiphertext"), "{}", found[0]);
+}
+
+#[test]
+fn several_datagrams_in_one_payload_are_decoded_one_by_one() {
+    let of = |count: u32, rseq: u32| {
+        let message = command(6, 0, rseq, "f3040301fc0303");
+        let header = datagram(&vec![message.as_str(); count as usize]);
+        header.replacen("00000190", &format!("{rseq:08x}"), 1)
+    };
+    let payload = [of(1, 7), of(2, 8), of(1, 9)].concat();
+    let (found, status) = lines(&["datagram"], &[&payload]);
+    assert_eq!(status, 0);
+    let seen: Vec<_> = found
+        .iter()
+        .map(|one| {
+            assert_eq!(one.get("trailing_bytes"), None);
+            (
+                one["sent_time"].clone(),
+                one["length"].clone(),
+                commands(one).len(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            (json!(7), json!(31), 1),
+            (json!(8), json!(50), 2),
+            (json!(9), json!(31), 1)
+        ]
+    );
+    // A broken one does not hide the others.
+    let ping = command(5, 255, 3, "");
+    let wrong_checksum = format!("0042cc01000001900000006500000000{ping}");
+    let payload = wrong_checksum + &of(1, 9);
+    let (found, status) = lines(&["datagram"], &[&payload]);
+    assert_eq!((found.len(), status), (2, 1), "{found:?}");
+    assert_eq!(found[0]["error"]["kind"], "BadCrc");
+    assert_eq!(found[1]["sent_time"], 9);
+}
+
+#[test]
+fn a_cut_datagram_has_a_hint() {
+    let whole = datagram(&[&command(5, 255, 3, ""), &command(6, 0, 1, "f3020101")]);
+    for (bytes, expected) in [
+        (2, "needed 12 bytes, have 2"),
+        (20, "needed 12 bytes, have 8"),
+        (30, "needed 12 bytes, have 6"),
+        (38, "needed 16 bytes, have 14"),
+    ] {
+        let found = line(&["datagram"], &whole[..2 * bytes]);
+        assert_eq!(found["hint"], expected, "{bytes}");
+    }
 }

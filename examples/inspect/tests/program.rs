@@ -333,7 +333,10 @@ fn errors_of_streams_have_their_position() {
     assert_eq!((found.len(), status), (2, 1));
     assert_eq!(
         found[1],
-        json!({"error": {"kind": "Truncated", "offset": 11, "field": "frame"}})
+        json!({
+            "error": {"kind": "Truncated", "offset": 11, "field": "frame"},
+            "hint": "needed 5 bytes, have 4",
+        })
     );
     let (found, status) = role(&format!("{good}55{good}"));
     assert_eq!((found.len(), status), (2, 1));
@@ -345,7 +348,8 @@ fn errors_of_streams_have_their_position() {
         found[1],
         json!({
             "t": "tcp", "channel": 0, "reliability": 1,
-            "error": {"kind": "Truncated", "offset": 21, "field": "parameter count"}, "hex": "f302060101",
+            "error": {"kind": "Truncated", "offset": 21, "field": "parameter count"},
+            "hint": "needed 7 bytes, have 5", "hex": "f302060101",
         })
     );
 }
@@ -374,7 +378,7 @@ fn errors_of_lines_have_their_position_and_the_next_line_is_read() {
             good.clone(),
             error_line("BadHex", 2, "hex digit"),
             error_line("BadHex", 4, "hex digit"),
-            error_line("Truncated", 1, "int"),
+            json!({"error": error("Truncated", 1, "int"), "hint": "needed 2 bytes, have 1"}),
             error_line("TrailingBytes", 2, "end of value"),
             error_line("UnknownType", 0, "type code"),
             error_line("NotUtf8", 2, "string"),
@@ -525,4 +529,90 @@ fn each_line_is_converted_before_the_next_is_read() {
     }
     drop(stdin);
     assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn a_hint_gives_the_length_that_was_needed() {
+    let hint = |protocol, kind, hex| line(&convert("decode", protocol, kind), hex)["hint"].clone();
+    for (protocol, kind, hex, expected) in [
+        // A double, a string, an array of ints.
+        ("1.8", "value", "0600000000", "needed 9 bytes, have 5"),
+        ("1.6", "value", "6400000000", "needed 9 bytes, have 5"),
+        ("1.6", "value", "7300050068", "needed 8 bytes, have 5"),
+        ("1.8", "value", "07056869", "needed 7 bytes, have 4"),
+        ("1.6", "message", "f302", "needed 3 bytes, have 2"),
+        ("1.8", "frame", "fb00000009", "needed 9 bytes, have 5"),
+        ("1.8", "frame", "f00000", "needed 5 bytes, have 3"),
+        ("1.8", "frame", "f00000000000", "needed 9 bytes, have 6"),
+    ] {
+        assert_eq!(hint(protocol, kind, hex), expected, "{kind} {hex}");
+    }
+    assert_eq!(hint("1.8", "value", "41"), Json::Null, "no length helps");
+}
+
+#[test]
+fn a_hint_names_the_form_that_the_bytes_have() {
+    let datagram = "00000001000003e811223344060001000000001300000001f3040301fc0303";
+    let message = "f3020600";
+    let frame = "fb0000000b0002f3020600";
+    let hint = |arguments: &[&str], hex: &str| {
+        let (found, _) = lines(arguments, &[hex]);
+        found[0]["hint"].as_str().unwrap_or_default().to_owned()
+    };
+    let value = convert("decode", "1.8", "value");
+    for arguments in [
+        &value[..],
+        &convert("decode", "1.6", "message"),
+        &convert("decode", "1.8", "frame"),
+        &["frames"],
+    ] {
+        // Whole, cut off, and with a checksum that may be wrong.
+        let with_checksum = datagram.replacen("00000001", "0000cc01", 1);
+        let with_checksum = with_checksum.replacen("11223344", "1122334400000000", 1);
+        for hex in [datagram, &datagram[..50], &with_checksum] {
+            let hint = hint(arguments, hex);
+            assert!(
+                hint.starts_with("this looks like a datagram: "),
+                "{arguments:?} {hex}: {hint}"
+            );
+        }
+    }
+    for (arguments, hex, expected) in [
+        (&value[..], message, "a message: use --kind message"),
+        (&value, frame, "a TCP frame: use --kind frame"),
+        (
+            &["datagram"],
+            frame,
+            "a TCP stream: use `photon-inspect frames`",
+        ),
+        (
+            &["datagram"],
+            message,
+            "a message: use `photon-inspect decode",
+        ),
+        (
+            &["frames"],
+            message,
+            "a message: use `photon-inspect decode",
+        ),
+    ] {
+        let hint = hint(arguments, hex);
+        assert!(hint.contains(expected), "{arguments:?} {hex}: {hint}");
+    }
+}
+
+#[test]
+fn hex_is_read_as_tools_print_it() {
+    let arguments = convert("decode", "1.8", "value");
+    for hex in [
+        "0b07",
+        "0x0b07",
+        "0x0B, 0x07",
+        "0b:07",
+        "0b 07",
+        "0b,07",
+        " 0X0b:0X07 ",
+    ] {
+        assert_eq!(line(&arguments, hex), json!({"t": "int", "v": 7}), "{hex}");
+    }
 }
