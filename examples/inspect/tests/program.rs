@@ -349,7 +349,7 @@ fn errors_of_streams_have_their_position() {
         json!({
             "t": "tcp", "channel": 0, "reliability": 1,
             "error": {"kind": "Truncated", "offset": 21, "field": "parameter count"},
-            "hint": "needed 7 bytes, have 5", "hex": "f302060101",
+            "hint": "needed 6 bytes, have 5", "hex": "f302060101",
         })
     );
 }
