@@ -126,6 +126,11 @@ impl Budget {
         }
     }
 
+    /// How much memory may still be charged.
+    pub(crate) const fn memory_left(&self) -> usize {
+        self.memory
+    }
+
     /// The memory that was charged since.
     pub(crate) const fn memory_since(&self, spent: Spent) -> usize {
         spent.memory.saturating_sub(self.memory)

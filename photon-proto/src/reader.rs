@@ -66,6 +66,13 @@ impl<'a> Reader<'a> {
         self.position = offset.saturating_sub(self.base).min(self.position);
     }
 
+    /// Moves to where `rest` begins, an end of [`Reader::rest`].
+    #[inline]
+    pub(crate) fn move_to(&mut self, rest: &'a [u8]) {
+        debug_assert!(rest.len() <= self.left(), "a reader moves forward only");
+        self.position = self.bytes.len().saturating_sub(rest.len());
+    }
+
     /// Skips everything that was not read yet.
     pub(crate) fn skip_rest(&mut self) {
         self.position = self.bytes.len();

@@ -43,6 +43,32 @@ impl Text {
         Self(Repr::Static(text))
     }
 
+    /// The length of the text in bytes, for which nobody has to look at it.
+    #[must_use]
+    #[inline]
+    pub const fn len(&self) -> usize {
+        match &self.0 {
+            Repr::Static(text) => text.len(),
+            Repr::Shared { start, end, .. } => (*end - *start) as usize,
+        }
+    }
+
+    /// Whether the text is empty.
+    #[must_use]
+    #[inline]
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether both are parts of the same memory.
+    #[must_use]
+    pub(crate) fn shares_memory(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Repr::Shared { all, .. }, Repr::Shared { all: other, .. }) => Arc::ptr_eq(all, other),
+            _ => false,
+        }
+    }
+
     /// Uses shared text without copying it. Text of 4 GiB and more is cut after the last character
     /// that fits.
     #[must_use]
@@ -105,20 +131,23 @@ impl Text {
     /// character.
     #[must_use]
     pub fn slice(&self, from: usize, to: usize) -> Option<Self> {
-        let part = self.as_str().get(from..to)?;
-        match &self.0 {
-            Repr::Static(text) => text.get(from..to).map(Self::from_static),
-            Repr::Shared { .. } if part.is_empty() => Some(Self::EMPTY),
-            Repr::Shared { all, start, .. } => {
-                let from = start.checked_add(u32::try_from(from).ok()?)?;
-                let to = start.checked_add(u32::try_from(to).ok()?)?;
-                Some(Self(Repr::Shared {
-                    all: Arc::clone(all),
-                    start: from,
-                    end: to,
-                }))
-            }
+        let (all, first) = match &self.0 {
+            Repr::Static(text) => return text.get(from..to).map(Self::from_static),
+            Repr::Shared { all, start, .. } => (all, *start),
+        };
+        if from > to || to > self.len() {
+            return None;
         }
+        // Not beyond the end of this text, which has 32 bits.
+        let (start, end) = (first + from as u32, first + to as u32);
+        if !all.is_char_boundary(start as usize) || !all.is_char_boundary(end as usize) {
+            return None;
+        }
+        if start == end {
+            return Some(Self::EMPTY);
+        }
+        let all = Arc::clone(all);
+        Some(Self(Repr::Shared { all, start, end }))
     }
 
     /// The bytes of memory that this text keeps alive, together with all other views of the same

@@ -1,6 +1,7 @@
 //! Decoding that is the same in both protocols once a count is known.
 
-use super::{Protocol, decode_scalar, decode_tagged};
+use super::texts::share;
+use super::{Protocol, decode_scalar, decode_tagged, string_bytes, text_code};
 use crate::codec::ValueRef;
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::limits::Budget;
@@ -40,7 +41,7 @@ pub(super) fn fits(
 }
 
 /// Copies the text in `bytes`, the bytes that were read last.
-pub(super) fn text(r: &Reader<'_>, b: &mut Budget, bytes: &[u8]) -> Result<Text, DecodeError> {
+fn text(r: &Reader<'_>, b: &mut Budget, bytes: &[u8]) -> Result<Text, DecodeError> {
     let at = r.offset() - bytes.len();
     b.memory(Text::memory_bytes(bytes.len()), 1, at, "string")?;
     match utf8(bytes, at, "string") {
@@ -108,7 +109,26 @@ pub(super) fn containers<T>(
     elements(r, b, count, |r, b| b.nested(r.offset(), |b| read(r, b)))
 }
 
-/// Decodes `count` values, each with its own type code.
+/// Decodes `count` texts without type codes. Nearly always they share one allocation.
+pub(super) fn texts(
+    protocol: Protocol,
+    r: &mut Reader<'_>,
+    b: &mut Budget,
+    count: usize,
+) -> Result<Vec<Text>, DecodeError> {
+    b.values(count, r.offset(), "array")?;
+    b.memory(count, size_of::<Text>(), r.offset(), "array")?;
+    let mut all = Vec::with_capacity(count);
+    let _shared = share::<_, false>(protocol, r, b, (count, &mut all), |text| text);
+    while all.len() < count {
+        let bytes = string_bytes(protocol, r)?;
+        all.push(text(r, b, bytes)?);
+    }
+    Ok(all)
+}
+
+/// Decodes `count` values, each with its own type code. Nearly always, texts in a row share one
+/// allocation.
 pub(super) fn values(
     protocol: Protocol,
     r: &mut Reader<'_>,
@@ -117,7 +137,17 @@ pub(super) fn values(
 ) -> Result<Vec<Value>, DecodeError> {
     b.memory(count, size_of::<Value>(), r.offset(), "array")?;
     let mut all = Vec::with_capacity(count);
-    for _ in 0..count {
+    let mut singly = 0_usize;
+    while all.len() < count {
+        if singly == 0 && r.rest().first() == Some(&text_code(protocol)) {
+            let left = count - all.len();
+            match share::<_, true>(protocol, r, b, (left, &mut all), Value::String) {
+                Ok(_) => continue,
+                // Not tried again for each of them, which would cost the square of their number.
+                Err(found) => singly = found,
+            }
+        }
+        singly = singly.saturating_sub(1);
         all.push(decode_tagged(protocol, r, b)?);
     }
     Ok(all)

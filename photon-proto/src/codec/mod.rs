@@ -8,10 +8,12 @@
 mod arrays;
 mod bounds;
 mod common;
+mod direct;
 mod encoder;
 mod map;
 mod message_value;
 mod params;
+mod texts;
 mod tolerant;
 pub(crate) mod v16;
 pub(crate) mod v18;
@@ -26,6 +28,7 @@ use alloc::vec::Vec;
 
 pub(crate) use bounds::find_end;
 pub(crate) use common::{return_code, utf8};
+pub(crate) use direct::{int, list, row, text};
 pub(crate) use encoder::Encoder;
 pub(crate) use message_value::decode_result;
 pub use params::{Decoded, Element, Params};

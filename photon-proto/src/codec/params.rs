@@ -95,6 +95,7 @@ pub enum Decoded<'a> {
 }
 
 impl<'a> Params<'a> {
+    #[inline]
     pub(crate) fn read(
         protocol: Protocol,
         mut reader: Reader<'a>,
@@ -269,6 +270,39 @@ impl<'a> Params<'a> {
         Ok(Some(key))
     }
 
+    /// Takes the current value, behind which `rest` begins, if the budget has a value left.
+    #[inline]
+    fn take(&mut self, rest: &'a [u8]) -> bool {
+        let is_charged = self.budget.values(1, 0, "value").is_ok();
+        if is_charged {
+            self.unread = false;
+            self.reader.move_to(rest);
+        }
+        is_charged
+    }
+
+    /// Decodes the current value if it is text in a common form. Its UTF-8 is not checked.
+    #[inline]
+    fn common_text(&mut self) -> Option<&'a [u8]> {
+        let (text, rest) = codec::text::<true>(self.protocol, self.reader.rest())?;
+        self.take(rest).then_some(text)
+    }
+
+    /// Decodes the current value if it is text in a common form, and UTF-8.
+    #[inline]
+    fn common_str(&mut self) -> Option<&'a str> {
+        let (text, rest) = codec::text::<true>(self.protocol, self.reader.rest())?;
+        let text = core::str::from_utf8(text).ok()?;
+        self.take(rest).then_some(text)
+    }
+
+    /// Decodes the current value if it is an int in a common form.
+    #[inline]
+    fn common_int(&mut self) -> Option<i32> {
+        let (int, rest) = codec::int(self.protocol, self.reader.rest())?;
+        self.take(rest).then_some(int)
+    }
+
     /// Decodes the current value without copying.
     ///
     /// # Errors
@@ -303,6 +337,9 @@ impl<'a> Params<'a> {
     /// [`DecodeError`]: `WrongType` if it has another type.
     #[inline]
     pub fn str(&mut self, field: &'static str) -> Result<&'a str, DecodeError> {
+        if let Some(text) = self.common_str() {
+            return Ok(text);
+        }
         let at = self.reader.offset();
         match self.value_ref()? {
             ValueRef::String(text) => Ok(text),
@@ -319,6 +356,9 @@ impl<'a> Params<'a> {
     /// # Errors
     /// The same as [`Params::str`].
     pub fn text_lossy(&mut self, field: &'static str) -> Result<Cow<'a, str>, DecodeError> {
+        if let Some(text) = self.common_str() {
+            return Ok(Cow::Borrowed(text));
+        }
         let at = self.reader.offset();
         let text = self.value_ref()?.text_lossy();
         text.ok_or_else(|| self.wrong_type(at, field))
@@ -330,6 +370,9 @@ impl<'a> Params<'a> {
     /// The same as [`Params::str`].
     #[inline]
     pub fn text_bytes(&mut self, field: &'static str) -> Result<&'a [u8], DecodeError> {
+        if let Some(text) = self.common_text() {
+            return Ok(text);
+        }
         let at = self.reader.offset();
         match self.element()? {
             Element::Text(bytes) => Ok(bytes),
@@ -343,6 +386,9 @@ impl<'a> Params<'a> {
     /// The same as [`Params::value_ref`].
     #[inline]
     pub fn element(&mut self) -> Result<Element<'a>, DecodeError> {
+        if let Some(text) = self.common_text() {
+            return Ok(Element::Text(text));
+        }
         self.unread = false;
         let start = self.start();
         codec::decode_element(self.protocol, &mut self.reader, &mut self.budget).or_else(|error| {
@@ -357,6 +403,9 @@ impl<'a> Params<'a> {
     /// The same as [`Params::str`].
     #[inline]
     pub fn int(&mut self, field: &'static str) -> Result<i32, DecodeError> {
+        if let Some(value) = self.common_int() {
+            return Ok(value);
+        }
         let at = self.reader.offset();
         match self.value_ref()? {
             ValueRef::Int(value) => Ok(value),
@@ -373,6 +422,9 @@ impl<'a> Params<'a> {
     /// The same as [`Params::str`].
     #[inline]
     pub fn int_in_range(&mut self, field: &'static str) -> Result<Option<i32>, DecodeError> {
+        if let Some(value) = self.common_int() {
+            return Ok(Some(value));
+        }
         let at = self.reader.offset();
         match self.value_ref()? {
             ValueRef::Int(value) => Ok(Some(value)),
@@ -546,64 +598,69 @@ impl<'a> Params<'a> {
         self.unread = false;
         let start = self.start();
         let at = start.at;
-        let counted = codec::element_count(self.protocol, &mut self.reader);
-        let (count, texts) = match counted {
-            Ok(Some(counted)) => counted,
-            Ok(None) => {
-                let error = self.wrong_type(at, field);
-                // Only the type was looked at. The value is still there to be skipped.
-                self.reader.rewind(at);
-                self.unread = true;
-                return Err(error);
+        let (count, texts) = if let Some((count, texts, elements)) =
+            codec::list(self.protocol, self.reader.rest())
+        {
+            self.reader.move_to(elements);
+            (count, texts)
+        } else {
+            match codec::element_count(self.protocol, &mut self.reader) {
+                Ok(Some(counted)) => counted,
+                Ok(None) => {
+                    let error = self.wrong_type(at, field);
+                    // Only the type was looked at. The value is still there to be skipped.
+                    self.reader.rewind(at);
+                    self.unread = true;
+                    return Err(error);
+                }
+                Err(error) => return self.pass(start, error).map(drop),
             }
-            Err(error) => return self.pass(start, error).map(drop),
         };
         // All elements are charged at once, so that one with too many values cannot use up what
         // the others need.
         self.budget.values(count, at, field)?;
         if texts {
-            for index in 0..count {
+            let mut left = count;
+            loop {
+                left -= codec::row::<false>(self.protocol, &mut self.reader, left, |bytes| {
+                    each(text(bytes));
+                });
+                if left == 0 {
+                    return Ok(());
+                }
                 let at = self.reader.offset();
                 match codec::string_bytes(self.protocol, &mut self.reader) {
                     Ok(bytes) => each(text(bytes)),
                     Err(error) => {
-                        return self.lose_elements(at, error, count - index, |raw, error| {
-                            each(lost(raw, error));
-                        });
+                        return self
+                            .lose_elements(at, error, left, |raw, error| each(lost(raw, error)));
                     }
                 }
+                left -= 1;
             }
-            return Ok(());
         }
-        let text_code = codec::text_code(self.protocol);
-        for index in 0..count {
-            let start = self.start();
-            // Texts, nearly all elements, take a path without the large results of other values.
-            if self.reader.rest().first() == Some(&text_code) {
-                let mut reader = self.reader;
-                let _code = reader.u8("type code")?;
-                if let Ok(bytes) = codec::string_bytes(self.protocol, &mut reader) {
-                    self.reader = reader;
-                    each(text(bytes));
-                    continue;
-                }
+        let mut left = count;
+        loop {
+            left -= codec::row::<true>(self.protocol, &mut self.reader, left, |bytes| {
+                each(text(bytes));
+            });
+            if left == 0 {
+                return Ok(());
             }
+            left -= 1;
+            let start = self.start();
             match read(self) {
                 Ok(element) => each(element),
                 Err(error) => {
                     each(lost(self.pass(start, error)?, error));
                     if let Some(damage) = self.damage() {
-                        return self.lose_elements(
-                            start.at,
-                            damage,
-                            count - index - 1,
-                            |raw, error| each(lost(raw, error)),
-                        );
+                        return self.lose_elements(start.at, damage, left, |raw, error| {
+                            each(lost(raw, error))
+                        });
                     }
                 }
             }
         }
-        Ok(())
     }
 
     /// Marks the last `count` elements of an array, because the end of the one at `at` cannot be

@@ -263,17 +263,16 @@ impl<'a> Message<'a> {
             ));
         }
         let mut r = Reader::at(body, Header::LENGTH);
-        let mut budget = Budget::new(limits);
-        let params = |r: Reader<'a>| {
-            let params = Params::read(protocol, r, Budget::new(limits));
-            if !tolerant {
-                return params;
+        let params = |r: Reader<'a>| match Params::read(protocol, r, Budget::new(limits)) {
+            Ok(mut params) => {
+                if tolerant {
+                    params.set_tolerant();
+                }
+                Ok(params)
             }
             // The codes in front of the parameters are of use without them: they settle a request.
-            let lost = |error| Params::lost(protocol, Budget::new(limits), error);
-            let mut params = params.unwrap_or_else(lost);
-            params.set_tolerant();
-            Ok(params)
+            Err(error) if tolerant => Ok(Params::lost(protocol, Budget::new(limits), error)),
+            Err(error) => Err(error),
         };
         let result = |r: &mut Reader<'a>| {
             if !tolerant {
@@ -320,7 +319,11 @@ impl<'a> Message<'a> {
                     params,
                 }
             }
-            MessageKind::Value => Self::Value(codec::decode_ref(protocol, &mut r, &mut budget)?),
+            MessageKind::Value => Self::Value(codec::decode_ref(
+                protocol,
+                &mut r,
+                &mut Budget::new(limits),
+            )?),
             MessageKind::Raw => Self::Raw(r.rest()),
         })
     }

@@ -335,7 +335,8 @@ impl Value {
         }
     }
 
-    /// The memory that this value keeps alive besides itself, in bytes. Shared bytes count in full.
+    /// The memory that this value keeps alive besides itself, in bytes. Shared bytes count in full,
+    /// but only once for the texts of one array that follow each other.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
         match self {
@@ -449,18 +450,28 @@ impl Array {
             Self::Long(all) => size_of_val(all.as_slice()),
             Self::Float(all) => size_of_val(all.as_slice()),
             Self::Double(all) => size_of_val(all.as_slice()),
-            Self::String(all) => all
-                .iter()
-                .map(|text| size_of::<Text>() + text.pinned_bytes())
-                .sum(),
+            Self::String(all) => {
+                let mut pinned = Pinned::default();
+                all.iter()
+                    .map(|text| size_of::<Text>() + pinned.bytes(text))
+                    .sum()
+            }
             Self::Bytes(all) | Self::Custom { elements: all, .. } => all
                 .iter()
                 .map(|bytes| size_of::<Bytes>() + bytes.len())
                 .sum(),
-            Self::Object(all) => all
-                .iter()
-                .map(|value| size_of::<Value>() + value.heap_bytes())
-                .sum(),
+            Self::Object(all) => {
+                let mut pinned = Pinned::default();
+                all.iter()
+                    .map(|value| {
+                        size_of::<Value>()
+                            + match value {
+                                Value::String(text) => pinned.bytes(text),
+                                other => other.heap_bytes(),
+                            }
+                    })
+                    .sum()
+            }
             Self::Hashtable(all) => all
                 .iter()
                 .map(|map| size_of::<Hashtable>() + pair_bytes(&map.0))
@@ -485,6 +496,28 @@ impl Array {
                 .iter()
                 .map(|one| size_of::<EventData>() + parameter_bytes(&one.parameters))
                 .sum(),
+        }
+    }
+}
+
+/// Counts the memory of the texts of one array, in order. Decoding lets them share it.
+#[derive(Default)]
+struct Pinned<'t>(Option<&'t Text>);
+
+impl<'t> Pinned<'t> {
+    /// The memory that the next text keeps alive, and none before it in a row does.
+    fn bytes(&mut self, text: &'t Text) -> usize {
+        let bytes = text.pinned_bytes();
+        // An empty one between two others has no part in their memory.
+        if bytes > 0
+            && self
+                .0
+                .replace(text)
+                .is_some_and(|one| one.shares_memory(text))
+        {
+            0
+        } else {
+            bytes
         }
     }
 }

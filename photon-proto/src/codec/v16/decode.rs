@@ -2,7 +2,7 @@
 
 use super::code;
 use crate::codec::arrays::gather_arrays;
-use crate::codec::common::{blob, containers, elements, fits, numbers, text, utf8, values};
+use crate::codec::common::{blob, containers, elements, fits, numbers, texts, utf8, values};
 use crate::codec::map::Pairs;
 use crate::codec::message_value::{boxed, decode_event, decode_request, decode_response};
 use crate::codec::value_ref::{Fixed, ValueRef};
@@ -10,7 +10,6 @@ use crate::codec::{Protocol, decode_payload};
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::limits::Budget;
 use crate::reader::Reader;
-use crate::text::Text;
 use crate::value::{Array, Dictionary, Hashtable, Type, Value};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -74,7 +73,7 @@ pub(in crate::codec) fn decode_container(
         }
         code::STRING_ARRAY => {
             let count = count(r, 2, "string array count")?;
-            Value::Array(Array::String(texts(r, b, count)?))
+            Value::Array(Array::String(texts(V16, r, b, count)?))
         }
         code::ARRAY => typed_array(r, b)?,
         code::OBJECT_ARRAY => Value::Array(Array::Object(objects(r, b)?)),
@@ -135,13 +134,6 @@ pub(super) fn custom_bytes<'a>(r: &mut Reader<'a>) -> Result<&'a [u8], DecodeErr
     r.take(length, "custom data")
 }
 
-fn texts(r: &mut Reader<'_>, b: &mut Budget, count: usize) -> Result<Vec<Text>, DecodeError> {
-    elements(r, b, count, |r, b| {
-        let bytes = string_bytes(r)?;
-        text(r, b, bytes)
-    })
-}
-
 fn objects(r: &mut Reader<'_>, b: &mut Budget) -> Result<Vec<Value>, DecodeError> {
     let count = count(r, 1, "object array count")?;
     values(V16, r, b, count)
@@ -166,7 +158,7 @@ fn typed_array(r: &mut Reader<'_>, b: &mut Budget) -> Result<Value, DecodeError>
         code::LONG => Array::Long(numbers(r, b, count, i64::from_be_bytes)?),
         code::FLOAT => Array::Float(numbers(r, b, count, f32::from_be_bytes)?),
         code::DOUBLE => Array::Double(numbers(r, b, count, f64::from_be_bytes)?),
-        code::STRING => Array::String(texts(r, b, count)?),
+        code::STRING => Array::String(texts(V16, r, b, count)?),
         code::BYTES => Array::Bytes(elements(r, b, count, |r, b| {
             let bytes = byte_array(r)?;
             blob(r, b, bytes, "byte array")

@@ -2,7 +2,7 @@
 
 use super::code;
 use crate::codec::arrays::{declared_as, gather_arrays};
-use crate::codec::common::{blob, containers, elements, fits, numbers, text, utf8, values};
+use crate::codec::common::{blob, containers, elements, fits, numbers, texts, utf8, values};
 use crate::codec::map::Pairs;
 use crate::codec::message_value::{boxed, decode_event, decode_request, decode_response};
 use crate::codec::value_ref::{Fixed, ValueRef};
@@ -24,6 +24,12 @@ const fn unzigzag64(value: u64) -> i64 {
     ((value >> 1) as i64) ^ -((value & 1) as i64)
 }
 
+/// Decodes an int whose length is not in its type code.
+#[inline]
+pub(in crate::codec) fn int(r: &mut Reader<'_>) -> Result<i32, DecodeError> {
+    r.varint32("int").map(unzigzag32)
+}
+
 /// Decodes a value of fixed size. Returns `None`, and reads nothing, for any other.
 #[inline]
 pub(in crate::codec) fn decode_fixed<T: Fixed>(
@@ -43,7 +49,7 @@ pub(in crate::codec) fn decode_fixed<T: Fixed>(
         code::FLOAT_ZERO => T::from(0.0_f32),
         code::DOUBLE => T::from(f64::from_le_bytes(r.array("double")?)),
         code::DOUBLE_ZERO => T::from(0.0_f64),
-        code::INT => T::from(unzigzag32(r.varint32("int")?)),
+        code::INT => T::from(int(r)?),
         code::INT_ZERO => T::from(0_i32),
         code::INT_1 => T::from(i32::from(r.u8("int")?)),
         code::INT_1_NEGATIVE => T::from(-i32::from(r.u8("int")?)),
@@ -118,10 +124,7 @@ pub(in crate::codec) fn decode_container(
         })?),
         code::STRING_ARRAY => {
             let count = count(r, 1, "array count")?;
-            Array::String(elements(r, b, count, |r, b| {
-                let bytes = string_bytes(r)?;
-                text(r, b, bytes)
-            })?)
+            Array::String(texts(V18, r, b, count)?)
         }
         code::CUSTOM_ARRAY => {
             let (count, custom) = custom_array(r)?;
