@@ -13,9 +13,9 @@ pub const NAME: &str = "Ada";
 const FRAME: Duration = Duration::from_millis(40);
 /// The share of the usual speed: who plays against it should win.
 const SPEED: f32 = 0.55;
-/// How long the bot looks at a star before it goes there.
+/// The time for which the bot looks at a star before it goes there.
 const LOOK_TIME: Duration = Duration::from_millis(1500);
-/// How long the bot thinks about an answer.
+/// The time for which the bot thinks about an answer.
 const THINK_TIME: Duration = Duration::from_millis(900);
 
 /// Starts the bot, in a thread that lives as long as the program.
@@ -46,15 +46,15 @@ pub fn start(server: &str) -> Result<(), Box<dyn Error>> {
 /// The thoughts of the bot.
 #[derive(Debug, Default)]
 struct Brain {
-    /// The star that the bot goes to, and when it saw it.
+    /// The star that the bot goes to, and the time at which it saw it.
     seen: Option<(u32, Duration)>,
-    /// Where it goes instead for a while, because something is in the way.
+    /// The place to go to first, because something is in the way.
     detour: Option<Position>,
-    /// How many players it has greeted.
+    /// The number of players that it has greeted.
     greeted: usize,
     /// Its points, to notice a new one.
     points: u32,
-    /// What it is about to write.
+    /// The text to write next, with its time.
     answer: Option<(Target, String, Duration)>,
 }
 

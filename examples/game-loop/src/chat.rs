@@ -9,7 +9,7 @@ use chat_std_io::{
     PropertyOptions, PublishOptions, Restore, Session, State, SubscribeOptions, Value,
 };
 
-use crate::model::{Game, Intent, Step, Target};
+use crate::model::{EntryKind, Game, Intent, Step, Target};
 use crate::{MEADOW, STEPS};
 
 /// The app id for the embedded server, which accepts all.
@@ -19,9 +19,9 @@ const APP_ID: &str = "game-loop";
 const SILENCE: Duration = Duration::from_secs(4);
 /// The time between pings, so that some fit into that time.
 const PING_INTERVAL: Duration = Duration::from_secs(1);
-/// How many bytes of texts wait while there is no connection.
+/// The most bytes of texts that wait while there is no connection.
 const QUEUE_BYTES: usize = 16 * 1024;
-/// How many earlier texts a player sees on entering.
+/// The number of earlier texts that a player sees on entering.
 const HISTORY: i32 = 10;
 /// The property with the number of the star, and the prefix of those with the points of a player.
 const STAR: &str = "star";
@@ -176,9 +176,12 @@ impl Chat {
                     read_property(key, value, game);
                 }
             }
-            Event::MessageSent { token, .. } => game.on_settled(token.number(), true),
-            Event::MessageRefused { token, .. } | Event::MessageUnconfirmed { token } => {
-                game.on_settled(token.number(), false);
+            Event::MessageSent { token, .. } => game.on_settled(token.number(), EntryKind::Said),
+            Event::MessageRefused { token, .. } => {
+                game.on_settled(token.number(), EntryKind::Refused);
+            }
+            Event::MessageUnconfirmed { token } => {
+                game.on_settled(token.number(), EntryKind::Unconfirmed);
             }
             Event::Gap {
                 channel,

@@ -14,9 +14,10 @@ use game_loop::model::Phase;
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::time::{ClockId, clock_gettime};
 
-/// How long a `service` call may take.
+/// The longest time that a `service` call may take.
 const MOST: Duration = Duration::from_millis(5);
-/// How long the server stays stopped after the client has noticed: attempts to connect belong to it.
+/// The time for which the server stays stopped after the client has noticed: attempts to connect
+/// belong to it.
 const AFTER_LOSS: Duration = Duration::from_secs(3);
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -100,7 +101,7 @@ fn busy_since(begin: Duration) -> Duration {
     busy() - begin
 }
 
-/// How often this thread has given up the processor by itself.
+/// The number of times that this thread has given up the processor by itself.
 fn waits() -> u64 {
     let status = fs::read_to_string("/proc/thread-self/status").unwrap();
     let line = status

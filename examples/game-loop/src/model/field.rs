@@ -1,13 +1,13 @@
-//! The field: where players can walk, and where the star is.
+//! The field: its edges and obstacles, and the places of the star.
 
 use serde::{Deserialize, Serialize};
-
-use super::player::PLAYER_RADIUS;
 
 /// Width and height of the field. One unit is one pixel of the window.
 pub const FIELD: (f32, f32) = (740.0, 580.0);
 /// The speed of a player, in units per second.
 pub const WALK_SPEED: f32 = 170.0;
+/// The radius of a player.
+pub const PLAYER_RADIUS: f32 = 17.0;
 /// The radius of the star.
 pub const STAR_RADIUS: f32 = 14.0;
 /// The distance that stars keep from the edges, where names and bubbles need the space.
@@ -61,7 +61,7 @@ const fn obstacle(kind: Kind, x: f32, y: f32, radius: f32) -> Obstacle {
 
 /// The obstacles, from the back to the front.
 pub const OBSTACLES: [Obstacle; 7] = [
-    obstacle(Kind::Tree, 64.0, 78.0, 18.0),
+    obstacle(Kind::Tree, 70.0, 112.0, 18.0),
     obstacle(Kind::Tree, 664.0, 92.0, 18.0),
     obstacle(Kind::Tree, 600.0, 124.0, 16.0),
     obstacle(Kind::Pond, 380.0, 300.0, 74.0),

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// How many frames are kept: three seconds of them.
+/// The number of frames that are kept: three seconds of them.
 const KEPT: usize = 180;
 
 /// The times of one frame.
@@ -37,7 +37,7 @@ impl Frames {
         self.frames.iter().copied()
     }
 
-    /// How many frames are kept at most.
+    /// The number of frames that are kept at most.
     #[must_use]
     pub const fn capacity(&self) -> usize {
         KEPT

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::field::{self, Position, STAR_RADIUS, Step};
+use super::field::{self, PLAYER_RADIUS, Position, STAR_RADIUS, Step};
 use super::frames::Frames;
 use super::input::{Input, Intent, Key};
 use super::link::{Link, Phase};
-use super::player::{PLAYER_RADIUS, Player};
+use super::player::Player;
 use super::tabs::{Entry, Kind, Tabs, Target};
 use super::text;
 use super::troubles::Troubles;
@@ -23,9 +23,9 @@ const CLAIM_TIME: Duration = Duration::from_secs(2);
 const MAX_FRAME: Duration = Duration::from_millis(100);
 /// The longest text.
 const MAX_TYPED: usize = 120;
-/// How many other players are shown. Any client may send steps.
+/// The most other players that are shown. Any client may send steps.
 const MAX_PLAYERS: usize = 32;
-/// Where players are who have not moved yet.
+/// The place of players who have not moved yet.
 const START: Position = Position::new(210.0, 250.0);
 
 /// The whole game.
@@ -41,7 +41,7 @@ pub struct Game {
     pub tabs: Tabs,
     /// The text that is being written.
     pub typed: Option<String>,
-    /// What disturbs the line.
+    /// The switches that disturb the line.
     pub troubles: Troubles,
     /// The times of the last frames.
     pub frames: Frames,
@@ -51,7 +51,7 @@ pub struct Game {
     pub star: u32,
     /// The points of each player.
     pub points: BTreeMap<String, u32>,
-    /// Where the others see us: our last step that the server has sent back.
+    /// The place where the others see us: our last step that the server has sent back.
     pub echo: Option<Position>,
     /// The text of another player that was received last, for a bot to answer.
     pub received: Option<(Target, String, String)>,
@@ -187,7 +187,7 @@ impl Game {
         self.others.get_mut(index)
     }
 
-    /// A player has walked here.
+    /// Takes a step of a player, which walks there from now on.
     pub fn on_step(&mut self, user: &str, step: Step) {
         if user == self.me.name {
             self.echo = Some(step.into());
@@ -207,7 +207,7 @@ impl Game {
         }
     }
 
-    /// Somebody has written. `missed` if it was while we were cut off.
+    /// Shows a text of another player. `missed`: it was sent while we were cut off.
     pub fn on_text(&mut self, target: &Target, sender: &str, text: &str, missed: bool) {
         let (text, now) = (text::clean(text), self.now);
         if sender == self.me.name || text.is_empty() {
@@ -225,7 +225,7 @@ impl Game {
         self.received = Some((target.clone(), sender.to_owned(), text));
     }
 
-    /// Our text is on its way, with this number.
+    /// Shows our own text, which the client has accepted with this number.
     pub fn on_sent(&mut self, target: &Target, text: &str, token: u64) {
         self.tabs
             .add(target, Entry::waiting(&self.me.name, text, token));
@@ -234,13 +234,12 @@ impl Game {
         }
     }
 
-    /// The server has our text, or does not want it, or nobody knows.
-    pub fn on_settled(&mut self, token: u64, is_sent: bool) {
-        self.tabs
-            .settle(token, if is_sent { Kind::Said } else { Kind::Problem });
+    /// Settles our text with this number: said, refused or unconfirmed.
+    pub fn on_settled(&mut self, token: u64, kind: Kind) {
+        self.tabs.settle(token, kind);
     }
 
-    /// A player is in the meadow.
+    /// Adds a player who is in the meadow.
     pub fn on_entered(&mut self, user: &str) {
         if user == self.me.name {
             return;
@@ -255,7 +254,7 @@ impl Game {
         self.sent = None;
     }
 
-    /// A player has left the meadow.
+    /// Removes a player who has left the meadow.
     pub fn on_left(&mut self, user: &str) {
         let name = text::clean(user);
         let before = self.others.len();
@@ -265,12 +264,12 @@ impl Game {
         }
     }
 
-    /// The number of the star, which changes when somebody takes it.
+    /// Sets the number of the star, which changes when a player takes it.
     pub fn on_star(&mut self, number: u32) {
         self.star = number;
     }
 
-    /// The points of a player.
+    /// Sets the points of a player.
     pub fn on_points(&mut self, user: &str, points: u32) {
         let user = text::clean(user);
         if self.points.len() < MAX_PLAYERS || self.points.contains_key(&user) {
@@ -278,7 +277,7 @@ impl Game {
         }
     }
 
-    /// We are in the meadow, for the first time or again.
+    /// Notes that we are in the meadow, for the first time or again.
     pub fn on_connected(&mut self) {
         if self.link.phase == Phase::Connected {
             return;
@@ -298,7 +297,7 @@ impl Game {
         }
     }
 
-    /// The connection has ended, and the client comes back by itself.
+    /// Notes that the connection has ended, and that the client comes back by itself.
     pub fn on_lost(&mut self, reason: &str) {
         self.link.phase = Phase::Lost;
         self.link.reason = text::clean(reason);
@@ -308,12 +307,12 @@ impl Game {
         }
     }
 
-    /// The client begins its next attempt in this time.
+    /// Notes the time until the next attempt.
     pub fn on_attempt(&mut self, after: Duration) {
         self.link.next_attempt = Some(self.now + after);
     }
 
-    /// The connection has ended for good.
+    /// Notes that the client has given up.
     pub fn on_ended(&mut self, reason: &str) {
         self.link.phase = Phase::Ended;
         self.link.reason = text::clean(reason);
@@ -490,7 +489,7 @@ mod tests {
             .filter(|entry| entry.sender == "mia")
             .collect();
         assert_eq!((ours.len(), ours[0].kind), (1, Kind::Waiting));
-        game.on_settled(3, true);
+        game.on_settled(3, Kind::Said);
         assert_eq!(
             game.tabs.current().entries.back().map(|entry| entry.kind),
             Some(Kind::Said)

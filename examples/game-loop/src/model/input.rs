@@ -4,10 +4,10 @@ use super::field::Step;
 use super::tabs::Target;
 use super::troubles::Troubles;
 
-/// What the player did since the last frame.
+/// The player's actions since the last frame.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Input {
-    /// Where the player walks: right and down are positive.
+    /// The direction of the walk: right and down are positive.
     pub direction: (f32, f32),
     /// The keys that went down, in order.
     pub keys: Vec<Key>,
@@ -43,7 +43,7 @@ pub enum Intent {
     Step(Step),
     /// Send a text.
     Say {
-        /// Where to.
+        /// The receiver.
         target: Target,
         /// The text.
         text: String,

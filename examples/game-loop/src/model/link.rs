@@ -23,14 +23,14 @@ pub struct Link {
     pub phase: Phase,
     /// The reason for it, if it is not a good one.
     pub reason: String,
-    /// When the connection was lost.
+    /// The time at which the connection was lost; `None` while there is one.
     pub lost_at: Option<Duration>,
-    /// When the next attempt begins.
+    /// The time at which the next attempt begins.
     pub next_attempt: Option<Duration>,
-    /// How often the connection was lost and came back.
+    /// The number of returns after a loss.
     pub returns: u32,
     /// The measured round trip.
     pub round_trip: Option<Duration>,
-    /// How many commands were sent again.
+    /// The number of commands that were sent again.
     pub resent: u64,
 }

@@ -11,13 +11,14 @@ mod text;
 mod troubles;
 
 pub use field::{
-    FIELD, Kind, OBSTACLES, Obstacle, Position, STAR_RADIUS, Step, WALK_SPEED, star, walk,
+    FIELD, Kind, OBSTACLES, Obstacle, PLAYER_RADIUS, Position, STAR_RADIUS, Step, WALK_SPEED, star,
+    walk,
 };
 pub use frames::{Frame, Frames};
 pub use game::Game;
 pub use input::{Input, Intent, Key};
 pub use link::{Link, Phase};
-pub use player::{Bubble, Footprint, PLAYER_RADIUS, Player};
+pub use player::{Bubble, Footprint, Player};
 pub use tabs::{Entry, Kind as EntryKind, Tab, Tabs, Target};
 pub use text::clean;
 pub use troubles::Troubles;

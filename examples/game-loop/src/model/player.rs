@@ -6,17 +6,15 @@ use std::time::Duration;
 use super::field::{Position, Step, WALK_SPEED};
 use super::text;
 
-/// The radius of a player.
-pub const PLAYER_RADIUS: f32 = 17.0;
 /// The distance between two footprints.
 const FOOTPRINT_DISTANCE: f32 = 20.0;
-/// How long footprints last.
+/// The time that footprints last.
 const FOOTPRINT_TIME: Duration = Duration::from_millis(2500);
-/// How long those last that a player left while we were cut off: long enough to look at them.
+/// The same for those of a way that we missed: long enough to look at them.
 const MISSED_TIME: Duration = Duration::from_secs(12);
-/// How far behind its last step a player may be before it walks faster: two steps, the usual jitter.
+/// A player further behind its last step walks faster. Two steps: the usual jitter.
 const USUAL_LAG: f32 = WALK_SPEED * 0.2;
-/// How many steps behind a player is who was out of sight, so that its way is worth showing.
+/// A player so many steps behind was out of sight, and its way is worth showing.
 const MISSED_STEPS: usize = 8;
 /// A path is never longer: a server keeps 100 messages of a channel.
 const MAX_PATH: usize = 200;
@@ -28,7 +26,7 @@ pub struct Player {
     pub name: String,
     /// A number for the colour, the same in every window.
     pub colour: usize,
-    /// Where the player is drawn.
+    /// The place where the player is drawn.
     pub position: Position,
     /// Whether the player looks to the left.
     pub looks_left: bool,
@@ -38,11 +36,11 @@ pub struct Player {
     pub walks: bool,
     /// The last text.
     pub bubble: Option<Bubble>,
-    /// Where the player was.
+    /// The marks of the last way.
     pub footprints: VecDeque<Footprint>,
     /// Steps that are received and not yet walked.
     path: VecDeque<Position>,
-    /// Until when footprints are those of a way that we missed.
+    /// Whether the path is a way that we missed.
     missed: bool,
     last_footprint: Position,
 }
@@ -52,9 +50,9 @@ pub struct Player {
 pub struct Bubble {
     /// The text.
     pub text: String,
-    /// When it appeared.
+    /// The time at which it appeared.
     pub since: Duration,
-    /// When it disappears.
+    /// The time at which it disappears.
     pub until: Duration,
 }
 
@@ -63,9 +61,9 @@ pub struct Bubble {
 pub struct Footprint {
     /// The place.
     pub at: Position,
-    /// When it was left.
+    /// The time at which it was left.
     pub since: Duration,
-    /// When it disappears.
+    /// The time at which it disappears.
     pub until: Duration,
     /// Whether it belongs to a way that we missed.
     pub missed: bool,

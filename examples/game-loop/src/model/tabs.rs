@@ -2,12 +2,12 @@
 
 use std::collections::VecDeque;
 
-/// How many entries a tab keeps.
+/// The most entries that a tab keeps.
 const MAX_ENTRIES: usize = 100;
-/// How many private conversations are kept. The oldest one makes room.
+/// The most private conversations. The oldest one makes room.
 const MAX_PRIVATE: usize = 8;
 
-/// Where a text goes to, or comes from.
+/// The other side of a conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
     /// The channel of all players.
@@ -25,9 +25,13 @@ pub enum Kind {
     Missed,
     /// A text of our own that the server has not sent back yet.
     Waiting,
-    /// What the game reports.
+    /// A text of our own of which nobody knows whether the server has it: the connection ended first.
+    Unconfirmed,
+    /// A text of our own that the server did not take.
+    Refused,
+    /// A report of the game.
     Notice,
-    /// What went wrong.
+    /// A report of a problem.
     Problem,
 }
 
@@ -49,9 +53,9 @@ pub struct Entry {
 pub struct Tab {
     /// The other side.
     pub target: Target,
-    /// What was written, oldest first.
+    /// The lines, oldest first.
     pub entries: VecDeque<Entry>,
-    /// How many texts nobody has looked at.
+    /// The number of texts that came while another tab was in front.
     pub unread: u32,
 }
 

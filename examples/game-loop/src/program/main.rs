@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use arguments::{Arguments, Play};
 use command_line::{print_error, usage_error};
 use dev_server::Transport;
-use game_loop::model::{Frame, Game, Intent};
+use game_loop::model::{Frame, Game, Intent, Phase};
 use game_loop::{Chat, Host, Pace, bot};
 use macroquad::miniquad::conf::Platform;
 use macroquad::window::{Conf, next_frame};
@@ -128,10 +128,13 @@ async fn run(play: Play) -> Result<(), Box<dyn Error>> {
     }
     println!(
         "{count} frames, {:.1} a second; the longest service() call took {:.2} ms; {} returns",
-        game.frames.rate(),
+        count as f64 / start.elapsed().as_secs_f64(),
         game.frames.longest_service().as_secs_f64() * 1000.0,
         game.link.returns
     );
+    if play.frames.is_some() && game.link.phase == Phase::Connecting {
+        return Err(format!("there was no connection to {server} within {count} frames").into());
+    }
     chat.close(CLOSE_TIMEOUT);
     Ok(())
 }

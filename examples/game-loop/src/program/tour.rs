@@ -2,23 +2,42 @@
 
 use game_loop::model::{Game, Input, Key, Position, star};
 
-/// What the tour writes and presses, by the second. Each is done in the first frame after its time.
-const ACTS: [(f32, Act); 12] = [
-    (1.5, Act::Write("Hello Ada! Race you to the star.")),
-    (4.0, Act::Press(Key::Loss)),
-    (5.0, Act::Press(Key::Tab)),
-    (5.1, Act::Write("How many points do you have?")),
-    (5.3, Act::Press(Key::Tab)),
-    (7.4, Act::Press(Key::Loss)),
-    (7.5, Act::Press(Key::Cut)),
-    (9.0, Act::Write("Is anybody there?")),
-    (15.0, Act::Press(Key::Cut)),
-    (18.5, Act::Press(Key::Delay)),
-    (18.6, Act::Write("I was cut off. What did I miss?")),
-    (24.0, Act::Press(Key::Delay)),
+/// The texts and keys of the tour, in order. Each is done in the first frame after its time.
+const ACTS: [(After, Act); 13] = [
+    (
+        After::Start(1.2),
+        Act::Write("Hello Ada! Race you to the star."),
+    ),
+    (After::Start(3.0), Act::Press(Key::Loss)),
+    (After::Start(3.2), Act::Press(Key::Tab)),
+    (
+        After::Start(3.3),
+        Act::Write("How many points do you have?"),
+    ),
+    (After::Start(3.6), Act::Press(Key::Tab)),
+    (After::Start(5.8), Act::Press(Key::Loss)),
+    (After::Start(5.9), Act::Press(Key::Cut)),
+    (After::Start(7.0), Act::Write("Is anybody there?")),
+    (After::Start(12.5), Act::Press(Key::Cut)),
+    (After::Return(0.5), Act::Press(Key::Delay)),
+    (
+        After::Return(0.6),
+        Act::Write("I was cut off. What did I miss?"),
+    ),
+    (After::Return(5.0), Act::Press(Key::Delay)),
+    (After::Return(5.5), Act::Press(Key::Stop)),
 ];
-/// When the tour begins to walk, so that the first picture shows where it came from.
+/// The second in which the tour begins to walk.
 const WALK_AT: f32 = 2.0;
+
+/// A time in seconds.
+#[derive(Clone, Copy)]
+enum After {
+    /// After the first frame.
+    Start(f32),
+    /// After the first return of the connection.
+    Return(f32),
+}
 
 #[derive(Clone, Copy)]
 enum Act {
@@ -29,17 +48,22 @@ enum Act {
 /// The player of `--frames`.
 #[derive(Default)]
 pub(crate) struct Tour {
-    /// How many acts are done.
+    /// The number of acts that are done.
     done: usize,
+    /// The second in which the connection came back.
+    returned: Option<f32>,
 }
 
 impl Tour {
     /// The input of this frame.
     pub(crate) fn input(&mut self, game: &Game) -> Input {
         let now = game.now.as_secs_f32();
+        if game.link.returns > 0 {
+            self.returned.get_or_insert(now);
+        }
         let mut input = Input::default();
-        while let Some((at, act)) = ACTS.get(self.done)
-            && *at <= now
+        while let Some((after, act)) = ACTS.get(self.done)
+            && self.is_due(*after, now)
         {
             self.done += 1;
             match act {
@@ -55,6 +79,13 @@ impl Tour {
             input.direction = direction(game.me.position, star(game.star));
         }
         input
+    }
+
+    fn is_due(&self, after: After, now: f32) -> bool {
+        match after {
+            After::Start(at) => now >= at,
+            After::Return(at) => self.returned.is_some_and(|returned| now >= returned + at),
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! The chat: tabs, what was written, and what is being written.
+//! The chat: tabs, texts, and the line that the player writes.
 
 use game_loop::model::{Entry, EntryKind, Game};
 use macroquad::color::Color;
@@ -16,14 +16,30 @@ const LINE: f32 = 21.0;
 const BETWEEN: f32 = 5.0;
 const PADDING: f32 = 14.0;
 
+/// Draws the part that never changes: the card.
+pub(super) fn draw_still(paint: &mut Paint) {
+    paint.rounded(card(), 10.0, colours::CARD);
+    let line = CARD_WIDTH - 2.0 * PADDING;
+    draw_rectangle(
+        LEFT + PADDING,
+        card().y + 41.0,
+        line,
+        1.0,
+        colours::CARD_LIGHT,
+    );
+}
+
 pub(super) fn draw(paint: &mut Paint, game: &Game) {
-    let top = LINK_END + GAP;
-    let card = Rect::new(LEFT, top, CARD_WIDTH, HEIGHT - GAP - top);
-    paint.rounded(card, 10.0, colours::CARD);
-    tabs(paint, game, top + 6.0);
+    let card = card();
+    tabs(paint, game, card.y + 6.0);
     let bottom = card.y + card.h - INPUT - 10.0;
-    entries(paint, game, top + TABS + 8.0, bottom);
+    entries(paint, game, card.y + TABS + 8.0, bottom);
     input(paint, game, bottom + 4.0);
+}
+
+fn card() -> Rect {
+    let top = LINK_END + GAP;
+    Rect::new(LEFT, top, CARD_WIDTH, HEIGHT - GAP - top)
 }
 
 fn tabs(paint: &mut Paint, game: &Game, y: f32) {
@@ -73,13 +89,6 @@ fn tabs(paint: &mut Paint, game: &Game, y: f32) {
         }
         x += width + 4.0;
     }
-    draw_rectangle(
-        LEFT + PADDING,
-        y + 35.0,
-        CARD_WIDTH - 2.0 * PADDING,
-        1.0,
-        colours::CARD_LIGHT,
-    );
 }
 
 /// The newest entries, from the bottom up, as far as there is space.
@@ -111,8 +120,8 @@ fn draw_entry(paint: &mut Paint, game: &Game, entry: &Entry, lines: &[String], t
         EntryKind::Said | EntryKind::Missed => (NORMAL, colours::TEXT),
         EntryKind::Waiting => (NORMAL, faded(colours::TEXT, 0.6)),
         EntryKind::Notice => (SMALL, colours::TEXT_DIM),
-        EntryKind::Problem if entry.sender.is_empty() => (SMALL, colours::WARN),
-        EntryKind::Problem => (NORMAL, colours::BAD),
+        EntryKind::Problem => (SMALL, colours::WARN),
+        EntryKind::Unconfirmed | EntryKind::Refused => (NORMAL, faded(colours::TEXT, 0.6)),
     };
     if entry.kind == EntryKind::Missed {
         // Written while we were cut off.
@@ -142,19 +151,34 @@ fn draw_entry(paint: &mut Paint, game: &Game, entry: &Entry, lines: &[String], t
         let y = top + 17.0 + number as f32 * LINE;
         end = x + paint.text(line, x, y, size, Weight::Medium, colour);
     }
-    if entry.kind == EntryKind::Waiting {
-        let y = top + 12.0 + (lines.len() - 1) as f32 * LINE;
-        for dot in 0..3_u8 {
-            let phase = game.now.as_secs_f32() * 5.0 - f32::from(dot);
-            let opacity = 0.5 + 0.4 * phase.sin();
-            paint.disc(
-                end + 10.0 + f32::from(dot) * 7.0,
-                y,
-                2.0,
-                faded(colours::WARN, opacity),
-            );
+    let y = top + 17.0 + (lines.len() - 1) as f32 * LINE;
+    match entry.kind {
+        EntryKind::Waiting => {
+            for dot in 0..3_u8 {
+                let phase = game.now.as_secs_f32() * 5.0 - f32::from(dot);
+                let opacity = 0.5 + 0.4 * phase.sin();
+                let x = end + 10.0 + f32::from(dot) * 7.0;
+                paint.disc(x, y - 5.0, 2.0, faded(colours::WARN, opacity));
+            }
         }
+        EntryKind::Unconfirmed => note(paint, "perhaps lost", end, y),
+        EntryKind::Refused => note(paint, "refused", end, y),
+        _ => {}
     }
+}
+
+/// Writes the outcome of a text behind it.
+fn note(paint: &Paint, text: &str, x: f32, y: f32) {
+    // Behind a full line there is no space: at its end then.
+    let most = LEFT + CARD_WIDTH - PADDING - paint.width(text, SMALL, Weight::Bold);
+    paint.text(
+        text,
+        (x + 8.0).min(most),
+        y,
+        SMALL,
+        Weight::Bold,
+        colours::WARN,
+    );
 }
 
 fn name_colour(game: &Game, name: &str) -> Color {

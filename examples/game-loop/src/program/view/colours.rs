@@ -31,12 +31,12 @@ pub(super) const WHITE: Color = rgb(0xffffff);
 
 /// The colours of players: body, and the lighter one of the name on a dark card.
 const PLAYERS: [(Color, Color); 6] = [
-    (rgb(0xe8604c), rgb(0xff9d8e)),
-    (rgb(0x3f7fe0), rgb(0x8fbcff)),
+    (rgb(0xd0508f), rgb(0xff9fca)),
     (rgb(0x8a5fd6), rgb(0xc7a8ff)),
+    (rgb(0x3f7fe0), rgb(0x8fbcff)),
     (rgb(0xe08a1e), rgb(0xffc26e)),
     (rgb(0x128f8a), rgb(0x66ddd3)),
-    (rgb(0xd0508f), rgb(0xff9fca)),
+    (rgb(0xe8604c), rgb(0xff9d8e)),
 ];
 
 pub(super) fn body(number: usize) -> Color {

@@ -9,8 +9,8 @@ use super::paint::Paint;
 
 const STRIPE: f32 = 74.0;
 
-pub(super) fn draw(paint: &mut Paint, game: &Game) {
-    let now = game.now.as_secs_f32();
+/// Draws the parts that never change.
+pub(super) fn draw_still(paint: &mut Paint) {
     let mut x = 0.0;
     while x < FIELD.0 {
         draw_rectangle(x, 0.0, STRIPE, FIELD.1, colours::GRASS_STRIPE);
@@ -21,22 +21,28 @@ pub(super) fn draw(paint: &mut Paint, game: &Game) {
         let (x, y) = (spread(number, 3, FIELD.0), spread(number, 7, FIELD.1));
         tuft(paint, x, y);
         if number % 3 == 0 {
-            flower(
-                paint,
-                spread(number, 11, FIELD.0),
-                spread(number, 13, FIELD.1),
-                number,
-            );
+            let (x, y) = (spread(number, 11, FIELD.0), spread(number, 13, FIELD.1));
+            flower(paint, x, y, number);
         }
     }
-    for obstacle in OBSTACLES
-        .iter()
-        .filter(|obstacle| obstacle.kind == Kind::Pond)
-    {
-        pond(paint, obstacle, now);
+    for obstacle in ponds() {
+        pond(paint, obstacle);
+    }
+}
+
+pub(super) fn draw(paint: &mut Paint, game: &Game) {
+    let now = game.now.as_secs_f32();
+    for obstacle in ponds() {
+        ripples(paint, obstacle, now);
     }
     footprints(paint, game);
     the_star(paint, game, now);
+}
+
+fn ponds() -> impl Iterator<Item = &'static Obstacle> {
+    OBSTACLES
+        .iter()
+        .filter(|obstacle| obstacle.kind == Kind::Pond)
 }
 
 /// A number from 0 to `most` that looks random and is the same in every frame.
@@ -73,26 +79,27 @@ fn flower(paint: &mut Paint, x: f32, y: f32, number: u32) {
     paint.disc(x, y, 1.8, colours::STAR_EDGE);
 }
 
-fn pond(paint: &mut Paint, pond: &Obstacle, now: f32) {
+fn pond(paint: &mut Paint, pond: &Obstacle) {
     let (x, y, r) = (pond.at.x, pond.at.y, pond.radius);
     paint.disc(x, y, r + 6.0, colours::SAND_EDGE);
     paint.disc(x, y, r + 2.0, colours::SAND);
     paint.disc(x, y, r - 4.0, colours::WATER);
     paint.disc(x + 6.0, y + 8.0, r - 24.0, colours::WATER_DEEP);
-    for number in 0..3_u8 {
-        let age = (now / 3.0 + f32::from(number) / 3.0).fract();
-        let at = [(-26.0, -24.0), (22.0, -6.0), (-8.0, 30.0)][usize::from(number)];
-        paint.ring(
-            x + at.0,
-            y + at.1,
-            3.0 + age * 16.0,
-            faded(colours::RIPPLE, 0.8 * (1.0 - age)),
-        );
-    }
     for (dx, dy, r) in [(34.0, 30.0, 10.0), (46.0, 14.0, 7.0), (-42.0, 16.0, 9.0)] {
         paint.ellipse(x + dx, y + dy, r, r * 0.7, colours::LILY);
     }
     paint.disc(x + 36.0, y + 27.0, 3.0, colours::FLOWERS[2]);
+}
+
+fn ripples(paint: &mut Paint, pond: &Obstacle, now: f32) {
+    for (number, (dx, dy)) in [(-26.0, -24.0), (22.0, -6.0), (-8.0, 30.0)]
+        .into_iter()
+        .enumerate()
+    {
+        let age = (now / 3.0 + number as f32 / 3.0).fract();
+        let colour = faded(colours::RIPPLE, 0.8 * (1.0 - age));
+        paint.ring(pond.at.x + dx, pond.at.y + dy, 3.0 + age * 16.0, colour);
+    }
 }
 
 /// A tree. People draw it between those behind it and those before it.

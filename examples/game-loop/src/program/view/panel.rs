@@ -19,15 +19,27 @@ pub(super) const CARD_WIDTH: f32 = WIDTH - LEFT - GAP;
 /// The lower edge of the card of the connection.
 pub(super) const LINK_END: f32 = 208.0;
 const GRAPH_HEIGHT: f32 = 38.0;
+const FRAME_GRAPH: f32 = 94.0;
+const SERVICE_GRAPH: f32 = 159.0;
 /// The top of the graph of frames, and of that of `service` calls.
 const MOST_FRAME: Duration = Duration::from_millis(34);
 const MOST_SERVICE: Duration = Duration::from_millis(1);
 /// A frame at 60 frames a second, and what a `service` call may take.
 const FRAME: Duration = Duration::from_micros(16_700);
 
-pub(super) fn draw(paint: &mut Paint, game: &Game) {
+/// Draws the parts that never change: the cards.
+pub(super) fn draw_still(paint: &mut Paint) {
     draw_rectangle(FIELD.0, 0.0, WIDTH - FIELD.0, HEIGHT, colours::PAGE);
     draw_rectangle(0.0, FIELD.1, FIELD.0, HEIGHT - FIELD.1, colours::PAGE);
+    let card = Rect::new(LEFT, GAP, CARD_WIDTH, LINK_END - GAP);
+    paint.rounded(card, 10.0, colours::CARD);
+    for top in [FRAME_GRAPH, SERVICE_GRAPH] {
+        let (left, width) = (LEFT + 14.0, CARD_WIDTH - 28.0);
+        draw_rectangle(left, top, width, GRAPH_HEIGHT, colours::PAGE);
+    }
+}
+
+pub(super) fn draw(paint: &mut Paint, game: &Game) {
     link(paint, game);
     points(paint, game);
     banner(paint, game);
@@ -35,11 +47,6 @@ pub(super) fn draw(paint: &mut Paint, game: &Game) {
 }
 
 fn link(paint: &mut Paint, game: &Game) {
-    paint.rounded(
-        Rect::new(LEFT, GAP, CARD_WIDTH, LINK_END - GAP),
-        10.0,
-        colours::CARD,
-    );
     let (x, right) = (LEFT + 14.0, LEFT + CARD_WIDTH - 14.0);
     let (state, colour) = match game.link.phase {
         Phase::Connecting => ("Connecting", colours::WARN),
@@ -51,14 +58,18 @@ fn link(paint: &mut Paint, game: &Game) {
     paint.disc(x + 7.0, 31.0, 6.0, colour);
     paint.text(state, x + 22.0, 38.0, LARGE, Weight::Bold, colours::TEXT);
     if let (Phase::Connected, Some(round_trip)) = (game.link.phase, game.link.round_trip) {
-        let text = format!("{} ms", round_trip.as_millis());
+        let text = format!("round trip {} ms", round_trip.as_millis());
         text_to(paint, &text, right, 37.0, NORMAL, colours::TEXT);
     }
     let detail = match game.link.phase {
-        Phase::Connected => format!(
-            "{} resent  ·  came back {} ×",
-            game.link.resent, game.link.returns
-        ),
+        Phase::Connected => {
+            let returns = match game.link.returns {
+                0 => "never lost".to_owned(),
+                1 => "came back once".to_owned(),
+                returns => format!("came back {returns} times"),
+            };
+            format!("{returns}  ·  {} commands sent again", game.link.resent)
+        }
         Phase::Lost => match game.link.next_attempt {
             Some(at) if at > game.now => {
                 format!("next attempt in {:.1} s", (at - game.now).as_secs_f32())
@@ -72,10 +83,17 @@ fn link(paint: &mut Paint, game: &Game) {
 
     let rate = format!("{:.0} frames a second", game.frames.rate());
     paint.text(&rate, x, 88.0, SMALL, Weight::Bold, colours::BLUE);
-    text_to(paint, "frame, 17 ms", right, 88.0, SMALL, colours::TEXT_DIM);
+    text_to(
+        paint,
+        "line at 17 ms",
+        right,
+        88.0,
+        SMALL,
+        colours::TEXT_DIM,
+    );
     graph(
         game,
-        94.0,
+        FRAME_GRAPH,
         MOST_FRAME,
         FRAME,
         |frame| frame.whole,
@@ -84,11 +102,11 @@ fn link(paint: &mut Paint, game: &Game) {
 
     let longest = game.frames.longest_service().as_secs_f64() * 1000.0;
     paint.text("service()", x, 153.0, SMALL, Weight::Bold, colours::GOOD);
-    let text = format!("longest {longest:.2} ms");
+    let text = format!("longest {longest:.2} ms  ·  line at 1 ms");
     text_to(paint, &text, right, 153.0, SMALL, colours::TEXT_DIM);
     graph(
         game,
-        159.0,
+        SERVICE_GRAPH,
         MOST_SERVICE,
         MOST_SERVICE,
         |frame| frame.service,
@@ -112,7 +130,6 @@ fn graph(
     colour: Color,
 ) {
     let (left, width) = (LEFT + 14.0, CARD_WIDTH - 28.0);
-    draw_rectangle(left, top, width, GRAPH_HEIGHT, colours::PAGE);
     let bar = width / game.frames.capacity() as f32;
     for (number, frame) in game.frames.iter().rev().enumerate() {
         let time = time(frame);

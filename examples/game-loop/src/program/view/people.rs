@@ -12,7 +12,7 @@ const BUBBLE_WIDTH: f32 = 210.0;
 /// The most lines of a bubble; the tab has the whole text.
 const BUBBLE_LINES: usize = 4;
 const LINE: f32 = 21.0;
-/// How far the server's picture of our position may be behind before it is shown.
+/// The distance from which on the position that the server has last sent back is shown.
 const SHOWN_LAG: f32 = 34.0;
 
 pub(super) fn draw(paint: &mut Paint, game: &Game) {
