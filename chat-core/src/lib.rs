@@ -3,7 +3,38 @@
 //! [`ChatClient`] takes bytes and time, and returns bytes and [`Event`]s. It has no socket, thread,
 //! clock or environment. The same client runs in a game's frame loop, in a custom event loop, in a
 //! fuzzer, and in a simulated network with virtual time. The crate `photon-chat-std-io` is a driver
-//! for `std::net` sockets.
+//! for `std::net` sockets: most programs begin there, with its `Session` and its guide. Use this crate
+//! alone where you have sockets of your own, or none.
+//!
+//! # Quick start
+//!
+//! ```
+//! use chat_core::{ChatClient, ChatConfig, Event, PublishOptions, State, SubscribeOptions};
+//!
+//! let config = ChatConfig::new("udp://ns.photonengine.io", "YOUR-APP-ID", "1.0").user_id("alice");
+//! let mut chat = ChatClient::new(config, [0; 32]); // Not zeros: 32 random bytes of the system.
+//! chat.connect_to_region_front_end("eu")?;
+//!
+//! // For each event that `chat.poll_event()` returns, see the event loop below:
+//! fn on_event(chat: &mut ChatClient, event: Event) -> Result<(), chat_core::RequestError> {
+//!     match event {
+//!         Event::StateChanged { to: State::ConnectedToFrontEnd, .. } => {
+//!             chat.subscribe(["lobby"], &SubscribeOptions::new().history(10))?;
+//!             chat.publish_message("lobby", "hello", &PublishOptions::new())?;
+//!         }
+//!         Event::ChatMessages { channel, messages } => {
+//!             for message in messages.iter() {
+//!                 println!("[{channel}] {}: {}", message.sender, message.content);
+//!             }
+//!         }
+//!         Event::Error { message, .. } => eprintln!("{message}"),
+//!         _ => {}
+//!     }
+//!     Ok(())
+//! }
+//! # let _ = on_event;
+//! # Ok::<(), chat_core::RequestError>(())
+//! ```
 //!
 //! The protocol is described in `spec/chat.md` of this crate and in `spec/wire.md` and
 //! `spec/udp.md` of photon-proto. The docs cite them as `chat.md`, `wire.md` and `udp.md`. This is
@@ -19,6 +50,17 @@
 //! - An **intent** is a call by which the application requests something: `connect_to_name_server`,
 //!   `subscribe`, and so on.
 //! - To **drain** is to take all events, all bytes of writable links, and all commands.
+//!
+//! # The pump
+//!
+//! ```text
+//!   application     calls: subscribe, publish_message, ...       ^ poll_event: Event
+//!       v                                                        |
+//!   ChatClient      which server, which step is next; channels, friends, coming back
+//!       |                                                        ^
+//!       v  transmit: bytes; poll_command: open, close            |  handle_link: bytes, opened, closed
+//!   driver          sockets, TLS, the clock: `service(now)`, then sleep until `poll_timeout`
+//! ```
 //!
 //! # An event loop
 //!
@@ -124,6 +166,47 @@
 //! An intent in response to an event can return [`RequestError::WrongState`]: the connection may
 //! have ended while its last events were still queued. That is a normal result, not a bug.
 //!
+//! # States
+//!
+//! ```text
+//!  0 Uninitialized
+//!    │ connect_to_name_server, connect_to_region_front_end
+//!    v
+//!  1 ConnectingToNameServer ───> 2 ConnectedToNameServer       get_regions; choose a region, or have it
+//!                                  │                           in the options of the connect call
+//!                                  v
+//!                                3 ConnectingToFrontEnd
+//!                                  │ login accepted
+//!                                  v
+//!                                4 ConnectedToFrontEnd         subscribe, publish, ...
+//!
+//!  any ── disconnect() ───────────────────> 10 Disconnected    connect again, if you like
+//!  1 to 4 ── any other end ───────────────> -1 Error           ... or the client does: `restore`
+//! ```
+//!
+//! [`State`] has the complete diagram. [`Event::StateChanged`] announces each change.
+//!
+//! # Values
+//!
+//! Contents, properties and status messages are values. What you pass implements [`Encode`]: text,
+//! numbers, bytes, lists, [`Hashtable`], [`Value`], or a type of your own. What you receive is a
+//! [`Content`]: a text, a [`Value`] with getters, or something that cannot be decoded. With the feature
+//! `serde`, `to_value` and `Content::to` convert types that implement its traits.
+//!
+//! ```
+//! use chat_core::{Hashtable, Value};
+//!
+//! let shot: Hashtable = [("x", Value::from(3)), ("by", Value::from("alice"))].into_iter().collect();
+//! assert_eq!(shot.get("x").and_then(Value::as_i32), Some(3));
+//! assert_eq!(shot.get("by").and_then(Value::as_str), Some("alice"));
+//! ```
+//!
+//! # Errors
+//!
+//! The party at fault decides the type. [`RequestError`]: a call of yours was not accepted, and nothing
+//! has happened. [`Outcome`] and [`ServerError`]: the server refused a request. [`Event::Error`] with a
+//! [`DisconnectCause`]: the connection ended. Nothing panics.
+//!
 //! # Error codes
 //!
 //! The end of a connection decides the code in [`Event::Error`]; see [`PeerErrorCode`], and
@@ -220,6 +303,7 @@
 //!   x005 unless the configuration sets [`Encryption::Off`]. A missing feature never causes data to
 //!   be sent in clear.
 //! - `json` (default): JSON over WebSocket ([`ChatConfig::json`]).
+//! - `serde`: contents of your own types; events and [`Kept`] state in any format.
 //!
 //! # Logging
 //!

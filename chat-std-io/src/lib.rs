@@ -1,6 +1,9 @@
 //! A Photon Chat client with sockets: [`chat_core`] over `std::net`, for game loops and plain
 //! programs.
 //!
+//! New here? Begin with the [first client](guide::first_client). The [guide] has a chapter for each kind
+//! of program, and one for [errors](guide::troubleshooting).
+//!
 //! A [`Session`] owns a [`ChatClient`], its connections and its clock. There are three ways to use
 //! it.
 //!
@@ -122,6 +125,74 @@
 //! - **Name resolution** runs on a thread that no socket reports, so `timeout` is at most 10 ms
 //!   meanwhile. [`Session::wait`] needs no such limit.
 //! - A [`Waker`] wakes only [`Session::wait`]. Wake your loop by its own means.
+//!
+//! # Content
+//!
+//! A message contains a text, or any value that Photon can serialize: numbers, bytes, arrays, maps. With
+//! the feature `serde` that includes types of your own:
+//!
+#![cfg_attr(feature = "serde", doc = "```")]
+#![cfg_attr(not(feature = "serde"), doc = "```ignore")]
+//! use chat_std_io::{ChatClient, Message, PublishOptions, RequestError, to_value};
+//! use serde::{Deserialize, Serialize};
+//!
+//! #[derive(Serialize, Deserialize)]
+//! struct Move {
+//!     unit: String,
+//!     to: (f32, f32),
+//! }
+//!
+//! fn publish(chat: &mut ChatClient, step: &Move) -> Result<(), RequestError> {
+//!     chat.publish_message("match-7", &to_value(step)?, &PublishOptions::new())?;
+//!     Ok(())
+//! }
+//!
+//! fn receive(message: &Message<'_>) {
+//!     match message.content.to::<Move>() {
+//!         Ok(step) => println!("{} goes to {:?}", step.unit, step.to),
+//!         // Others may send anything.
+//!         Err(error) => eprintln!("{}: {error}", message.sender),
+//!     }
+//! }
+//! # let _ = (publish, receive);
+//! ```
+//!
+//! Without it, a map is a [`Hashtable`] with `&str` keys and getters:
+//!
+//! ```
+//! use chat_std_io::{Content, Hashtable, Message, Value};
+//!
+//! let step: Hashtable = [("unit", Value::from("tank")), ("x", Value::from(1.5_f32))].into_iter().collect();
+//! let content = Value::from(step); // publish_message("match-7", &content, ..)
+//!
+//! fn x(message: &Message<'_>) -> Option<f64> {
+//!     match message.content {
+//!         Content::Value(Value::Hashtable(step)) => step.get("x")?.as_f64(),
+//!         _ => None,
+//!     }
+//! }
+//! # let _ = (content, x);
+//! ```
+//!
+//! A message also has its `sender` ([`ChatClient::is_mine`]), its `id` ([`Channel::unread_since`]), and
+//! the time at which it was received here ([`Message::received`]): the protocol has no time of sending.
+//!
+//! # Values, states, errors, and coming back
+//!
+//! The front page of [`chat_core`] has the [states](chat_core#states), the
+//! [error codes](chat_core#error-codes), and what [restores](chat_core#when-the-line-breaks) a session
+//! after a loss of the connection: one call, [`ChatConfig::restore`].
+//!
+//! # Platforms
+//!
+//! | Platform | This crate | [`chat_core`] |
+//! | --- | --- | --- |
+//! | Linux (x86-64) | all tests run | all tests run |
+//! | Windows (x86-64, GNU) | its tests run under wine | with `.ci/run --full` its tests run under wine |
+//! | macOS, Windows (MSVC) | never run; a workflow for their tests is in the repository | never run |
+//! | iOS, Android, BSD | never built | never built |
+//! | browsers (wasm32) | does not compile: no sockets | never run: write the driver, [as below](#your-platforms-websocket) |
+//! | `no_std` with `alloc` | - | linked for x86-64 as a library without `std` in each test run; never run on a device |
 //!
 //! # Division of work
 //!
@@ -284,6 +355,7 @@
 //!
 //! - `websocket` (default): `ws://`. tungstenite parses the response of its handshake.
 //! - `tls` (default): `wss://`, with rustls and ring. Enables `websocket`.
+//! - `serde`: [content of your own types](#content), events and kept state in any format.
 //!
 //! This is an unofficial implementation, not affiliated with Exit Games.
 #![forbid(unsafe_code)]
@@ -301,6 +373,7 @@
 
 mod clock;
 mod connect;
+pub mod guide;
 mod link_handle;
 mod links;
 #[cfg(any(unix, windows))]
@@ -324,6 +397,8 @@ pub use chat_core::{
     RequestError, RequestId, Restore, Server, ServerError, Serviced, State, Stats, StatusChange,
     StatusMessage, SubscribeOptions, SubscriberChange, Text, Timestamp, UserStatus, Value,
 };
+#[cfg(feature = "serde")]
+pub use chat_core::{FromValueError, from_value, to_value};
 #[cfg(any(unix, windows))]
 pub use open_socket::OpenSocket;
 pub use options::SessionOptions;

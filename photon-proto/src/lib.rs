@@ -26,6 +26,28 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! With the feature `serde`, `to_value` and `from_value` convert types of your own.
+//!
+//! # One connection
+//!
+//! A [`peer::Peer`] is one end of a connection, as a state machine: bytes and time in, messages and
+//! bytes out. The same type serves a client and a server, over TCP, UDP and WebSocket.
+//!
+//! ```text
+//!   your protocol     requests, responses, events
+//!      | Peer::send        ^ Peer::receive
+//!   peer::Peer        framing, init, key exchange, cipher, pings; below it reliable UDP
+//!      | Peer::transmit    ^ Peer::handle_bytes
+//!   your sockets
+//! ```
+//!
+//! # Features and platforms
+//!
+//! - `std` (default): conversions from types of `std`. Without it the crate is `no_std` and needs
+//!   `alloc`; each test run links it for x86-64 without `std`. It was never run on a device.
+//! - `encryption` (default): key exchange and cipher.
+//! - `json`: the JSON sub-protocol. `serde`: conversions of your own types.
+//!
 //! This is an unofficial implementation, not affiliated with Exit Games.
 #![no_std]
 #![forbid(unsafe_code)]
