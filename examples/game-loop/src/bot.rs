@@ -18,6 +18,9 @@ const LOOK_TIME: Duration = Duration::from_millis(1500);
 /// The time for which the bot thinks about an answer.
 const THINK_TIME: Duration = Duration::from_millis(900);
 
+/// The least time between two comments on stars: one on each would bury what others write.
+const COMMENT_TIME: Duration = Duration::from_secs(12);
+
 /// Starts the bot, in a thread that lives as long as the program.
 ///
 /// # Errors
@@ -54,6 +57,8 @@ struct Brain {
     greeted: usize,
     /// Its points, to notice a new one.
     points: u32,
+    /// The time of its last comment on them.
+    commented: Option<Duration>,
     /// The text to write next, with its time.
     answer: Option<(Target, String, Duration)>,
 }
@@ -76,9 +81,10 @@ impl Brain {
         }
         self.greeted = self.greeted.min(game.others.len());
         let points = game.points.get(NAME).copied().unwrap_or(0);
-        if points > self.points && self.answer.is_none() {
-            let text = format!("Mine! That makes {points}.");
-            self.answer = Some((Target::Meadow, text, now));
+        let is_quiet = self.commented.is_none_or(|at| now > at + COMMENT_TIME);
+        if points > self.points && self.answer.is_none() && is_quiet {
+            self.commented = Some(now);
+            self.answer = Some((Target::Meadow, comment(points), now));
         }
         self.points = points;
         if game.link.phase == Phase::Connected
@@ -114,6 +120,15 @@ impl Brain {
             self.detour = Some(Position::new(here.x - y * 120.0, here.y + x * 120.0).on_field());
         }
         (x * SPEED, y * SPEED)
+    }
+}
+
+/// The comment on a star that the bot has taken.
+fn comment(points: u32) -> String {
+    match points % 3 {
+        1 => format!("Mine! That makes {points}."),
+        2 => format!("And another one: {points} for me."),
+        _ => format!("You let me have that one? {points}!"),
     }
 }
 

@@ -24,7 +24,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 struct Server {
     process: Child,
     /// The server ends with its standard input.
-    _input: Option<ChildStdin>,
+    input: Option<ChildStdin>,
     udp: String,
     tcp: String,
 }
@@ -43,7 +43,7 @@ impl Server {
             .unwrap();
         let (udp, tcp) = line.trim().split_once(' ').unwrap();
         Self {
-            _input: process.stdin.take(),
+            input: process.stdin.take(),
             process,
             udp: udp.into(),
             tcp: tcp.into(),
@@ -56,8 +56,10 @@ impl Server {
 }
 
 impl Drop for Server {
+    /// Ends the server in its own way, so that it removes its files. It may be stopped still.
     fn drop(&mut self) {
-        let _ = self.process.kill();
+        let _ = kill_process(Pid::from_child(&self.process), Signal::CONT);
+        drop(self.input.take());
         let _ = self.process.wait();
     }
 }

@@ -14,6 +14,7 @@ use command_line::{print_error, usage_error};
 use dev_server::Transport;
 use game_loop::model::{Frame, Game, Intent, Phase};
 use game_loop::{Chat, Host, Pace, bot};
+use macroquad::input::{is_quit_requested, prevent_quit};
 use macroquad::miniquad::conf::Platform;
 use macroquad::window::{Conf, next_frame};
 
@@ -75,22 +76,19 @@ fn serve() -> Result<(), Box<dyn Error>> {
 
 async fn run(play: Play) -> Result<(), Box<dyn Error>> {
     // Without a server of others: one of our own, with a second player. Kept until the end.
-    let host = match &play.join {
-        Some(_) => None,
-        None => Some(Host::start()?),
-    };
-    let server = match (&play.join, &host) {
-        (Some(server), _) => server.clone(),
-        (None, Some(host)) => {
+    let (host, server) = match play.join {
+        Some(server) => (None, server),
+        None => {
+            let host = Host::start()?;
+            // Over TCP, which the host does not disturb.
             bot::start(&host.url(Transport::Tcp))?;
-            println!(
-                "a second window: game-loop --join {} --name Bob",
-                host.url(Transport::Udp)
-            );
-            host.url(Transport::Udp)
+            let server = host.url(Transport::Udp);
+            println!("a second window: game-loop --join {server} --name Bob");
+            (Some(host), server)
         }
-        (None, None) => unreachable!("there is one or the other"),
     };
+    // A closed window would end the program at once, without leaving the chat.
+    prevent_quit();
     let mut view = view::View::new()?;
     let mut game = Game::new(&play.user);
     let mut chat = Chat::connect(&server, &play.user)?;
@@ -100,6 +98,9 @@ async fn run(play: Play) -> Result<(), Box<dyn Error>> {
     'frames: loop {
         let whole = began.elapsed();
         began = Instant::now();
+        if is_quit_requested() {
+            break;
+        }
         let input = match play.frames {
             Some(_) => tour.input(&game),
             None => keys::input(),
@@ -112,7 +113,7 @@ async fn run(play: Play) -> Result<(), Box<dyn Error>> {
                 _ => chat.perform(&intent, &mut game),
             }
         }
-        // The chat's part: one call, which never blocks.
+        // The chat's part: one call, which never blocks. After the intents, so that they leave in this frame.
         let service = chat.frame(&mut game);
         game.frames.push(Frame { whole, service });
         view.draw(&game);

@@ -29,6 +29,8 @@ const ACTS: [(After, Act); 13] = [
 ];
 /// The second in which the tour begins to walk.
 const WALK_AT: f32 = 2.0;
+/// The seconds that the tour stands still after a return.
+const READ_TIME: f32 = 5.0;
 
 /// A time in seconds.
 #[derive(Clone, Copy)]
@@ -75,7 +77,9 @@ impl Tour {
                 }
             }
         }
-        if now > WALK_AT {
+        // Who is back reads what was missed, and walks on then.
+        let is_reading = self.returned.is_some() && !self.is_due(After::Return(READ_TIME), now);
+        if now > WALK_AT && !is_reading {
             input.direction = direction(game.me.position, star(game.star));
         }
         input

@@ -24,7 +24,7 @@ pub(super) fn draw(paint: &mut Paint, game: &Game) {
         paint.ring(echo.x, echo.y, PLAYER_RADIUS - 2.0, faded(colour, 0.9));
         label(
             paint,
-            "others see you here",
+            "seen here",
             echo.x,
             echo.y + PLAYER_RADIUS + 6.0,
             0.6,
@@ -109,7 +109,7 @@ fn label(paint: &mut Paint, text: &str, x: f32, y: f32, opacity: f32) {
 }
 
 fn bubble(paint: &mut Paint, player: &Player, bubble: &Bubble, game: &Game) {
-    let mut lines = paint.wrap(&bubble.text, BUBBLE_WIDTH, 0.0, NORMAL);
+    let mut lines = balanced(paint, &bubble.text);
     if lines.len() > BUBBLE_LINES {
         lines.truncate(BUBBLE_LINES);
         lines[BUBBLE_LINES - 1].push('…');
@@ -137,7 +137,10 @@ fn bubble(paint: &mut Paint, player: &Player, bubble: &Bubble, game: &Game) {
         y: top + 3.0,
         ..area
     };
+    // An edge as well, so that two bubbles that touch are two.
+    let edge = Rect::new(left - 1.0, top - 1.0, width + 2.0, height + 2.0);
     paint.rounded(shadow, 12.0, faded(colours::INK, 0.18 * opacity));
+    paint.rounded(edge, 13.0, faded(colours::INK, 0.3 * opacity));
     paint.rounded(area, 12.0, faded(colours::WHITE, opacity));
     if is_above {
         let tip = x.clamp(left + 18.0, left + width - 18.0).round();
@@ -154,4 +157,14 @@ fn bubble(paint: &mut Paint, player: &Player, bubble: &Bubble, game: &Game) {
             faded(colours::INK, opacity),
         );
     }
+}
+
+/// The lines of a text, as long as each other where possible: a last line of one word looks lost.
+fn balanced(paint: &Paint, text: &str) -> Vec<String> {
+    let count = paint.wrap(text, BUBBLE_WIDTH, 0.0, NORMAL).len();
+    let mut width = BUBBLE_WIDTH;
+    while width > 60.0 && paint.wrap(text, width - 10.0, 0.0, NORMAL).len() == count {
+        width -= 10.0;
+    }
+    paint.wrap(text, width, 0.0, NORMAL)
 }
