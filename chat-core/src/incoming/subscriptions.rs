@@ -74,6 +74,9 @@ impl Incoming<'_> {
                 );
             }
             has_accepted |= accepted;
+            // The text that the model keeps, so that the wanted state needs no copy of it.
+            let kept = self.model.public.get(name);
+            let channel = kept.map_or(channel, |kept| kept.name().clone());
             let outcome = if accepted {
                 Outcome::Done
             } else {

@@ -15,12 +15,13 @@ const MAX_EMPTY: usize = 32;
 /// [`OrderedNames::compact`] changes places.
 ///
 /// The table of places holds numbers instead of names, because applications keep ten thousand
-/// channels: a map with names as keys would need twice the memory.
+/// channels: a map with names as keys would need twice the memory. For the same reason the slots
+/// grow by an eighth: a vector that doubles is half empty at the worst.
 #[derive(Debug)]
 pub(crate) struct OrderedNames<V> {
     keys: HashKeys,
     slots: Vec<Option<(Text, V)>>,
-    places: HashTable<usize>,
+    places: HashTable<u32>,
     /// No slot before this one is in use.
     first: usize,
 }
@@ -46,8 +47,11 @@ impl<V> OrderedNames<V> {
     /// The place of a name.
     pub(crate) fn place(&self, name: &str) -> Option<usize> {
         let hash = self.keys.hash_one(name);
-        let is_name = |place: &usize| self.at(*place).is_some_and(|(one, _)| **one == *name);
-        self.places.find(hash, is_name).copied()
+        let is_name = |place: &u32| {
+            let slot = self.at(*place as usize);
+            slot.is_some_and(|(one, _)| **one == *name)
+        };
+        self.places.find(hash, is_name).map(|place| *place as usize)
     }
 
     pub(crate) fn contains(&self, name: &str) -> bool {
@@ -79,12 +83,15 @@ impl<V> OrderedNames<V> {
             *known = value;
             return;
         }
-        let place = self.slots.len();
+        let place = number(self.slots.len());
+        if self.slots.len() == self.slots.capacity() {
+            self.slots.reserve_exact(4.max(self.slots.len() / 8));
+        }
         self.slots.push(Some((name.into(), value)));
         let (slots, keys) = (&self.slots, self.keys);
         self.places
             .insert_unique(keys.hash_one(name), place, |place| {
-                let slot = slots.get(*place).and_then(Option::as_ref);
+                let slot = slots.get(*place as usize).and_then(Option::as_ref);
                 debug_assert!(slot.is_some(), "the table holds places in use");
                 slot.map_or(0, |(name, _)| keys.hash_one(&**name))
             });
@@ -93,7 +100,7 @@ impl<V> OrderedNames<V> {
     pub(crate) fn remove(&mut self, name: &str) -> Option<V> {
         let place = self.place(name)?;
         let hash = self.keys.hash_one(name);
-        match self.places.find_entry(hash, |one| *one == place) {
+        match self.places.find_entry(hash, |one| *one as usize == place) {
             Ok(entry) => drop(entry.remove()),
             Err(_) => debug_assert!(false, "the place was found by the same hash"),
         }
@@ -102,6 +109,14 @@ impl<V> OrderedNames<V> {
             self.first += 1;
         }
         Some(value)
+    }
+
+    /// Shares the memory of a name that is kept elsewhere.
+    pub(crate) fn share_name(&mut self, name: &Text) {
+        let place = self.place(name);
+        if let Some(Some((kept, _))) = place.and_then(|place| self.slots.get_mut(place)) {
+            *kept = name.clone();
+        }
     }
 
     /// All names, in their order.
@@ -142,12 +157,12 @@ impl<V> OrderedNames<V> {
         self.first = 0;
         self.places = HashTable::new();
         let (slots, keys) = (&self.slots, self.keys);
-        let hash = |place: &usize| {
-            let slot = slots.get(*place).and_then(Option::as_ref);
+        let hash = |place: &u32| {
+            let slot = slots.get(*place as usize).and_then(Option::as_ref);
             slot.map_or(0, |(name, _)| keys.hash_one(&**name))
         };
         self.places.reserve(slots.len(), hash);
-        for place in 0..slots.len() {
+        for place in 0..number(slots.len()) {
             self.places.insert_unique(hash(&place), place, hash);
         }
     }
@@ -155,6 +170,15 @@ impl<V> OrderedNames<V> {
     pub(crate) fn clear(&mut self) {
         *self = Self::new(self.keys);
     }
+}
+
+/// A place as the table holds it.
+fn number(place: usize) -> u32 {
+    debug_assert!(
+        u32::try_from(place).is_ok(),
+        "each slot takes tens of bytes"
+    );
+    place as u32
 }
 
 #[cfg(test)]

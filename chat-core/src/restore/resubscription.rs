@@ -288,6 +288,9 @@ impl Resubscription {
             None => return reports.push(outcome),
             Some(RequestKind::Application | RequestKind::Restore) => {}
         }
+        if is_done {
+            self.wanted.channels.share_name(&outcome.channel);
+        }
         let is_refused = matches!(outcome.outcome, Outcome::Refused | Outcome::Failed(_));
         if is_refused && self.may_retry_plain(&outcome.channel) {
             if let (Some(RequestKind::Application), Some(id)) = (kind, outcome.request) {
