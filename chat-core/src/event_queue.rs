@@ -66,6 +66,13 @@ impl EventQueue {
         self.queue.iter().skip(index).map(|queued| &queued.event)
     }
 
+    /// The event behind the first `index` ones. For one event this costs less than an iterator over
+    /// both halves of the queue.
+    #[inline]
+    pub(crate) fn get(&self, index: usize) -> Option<&Event> {
+        self.queue.get(index).map(|queued| &queued.event)
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.queue.len()
     }

@@ -57,16 +57,38 @@ impl ChatClient {
     // Results.
 
     /// Reports the results that the events from this one on bring.
+    #[inline]
     pub(super) fn report_results(&mut self, first_event: usize) {
-        // Most messages arrive while nothing waits, and then cost no walk over the queue.
-        let Some(confirm) = self.confirm.as_mut().filter(|confirm| !confirm.is_idle()) else {
+        // Most messages arrive while nothing waits, or are from others.
+        if self.confirm.as_ref().is_some_and(|it| !it.is_idle()) && self.may_bring(first_event) {
+            self.read_events(first_event);
+        }
+    }
+
+    /// Whether one of the events from this one on may bring a result.
+    fn may_bring(&self, first_event: usize) -> bool {
+        let me = &*self.config.user_id.0;
+        let mut index = first_event;
+        while let Some(event) = self.events.get(index) {
+            if Confirmations::concerns(event, me) {
+                return true;
+            }
+            index += 1;
+        }
+        false
+    }
+
+    #[inline(never)]
+    fn read_events(&mut self, first_event: usize) {
+        let Some(confirm) = &mut self.confirm else {
             return;
         };
+        let me = &*self.config.user_id.0;
         let public = &self.model.public;
         let is_subscribed = |name: &str| public.get(name).is_some_and(Channel::is_subscribed);
         let mut results = Vec::new();
         for event in self.events.iter_from(first_event) {
-            confirm.on_event(event, &self.config.user_id.0, is_subscribed, &mut results);
+            confirm.on_event(event, me, is_subscribed, &mut results);
         }
         self.push_results(results);
     }

@@ -173,6 +173,15 @@ impl Confirmations {
         self.open.is_empty() && self.published.is_empty() && self.private.is_empty()
     }
 
+    /// Whether an event may bring a result: most are messages of others. `me` is the user's own id.
+    #[inline]
+    pub(crate) fn concerns(event: &Event, me: &str) -> bool {
+        match event {
+            Event::ChatMessages { messages, .. } => messages.has_sender(me),
+            _ => true,
+        }
+    }
+
     /// Reads an event, and adds the results that it brings. `me` is the user's own id;
     /// `is_subscribed` knows the channels of this connection.
     pub(crate) fn on_event(

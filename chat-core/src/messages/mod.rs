@@ -212,6 +212,25 @@ impl Messages {
             .unwrap_or_default()
     }
 
+    /// Whether one of the messages is from this user. Most senders differ in length already, and then
+    /// a message costs a few instructions.
+    #[inline]
+    pub(crate) fn has_sender(&self, user: &str) -> bool {
+        self.entries().iter().any(|entry| {
+            // Bytes: the boundaries of characters do not matter to a comparison.
+            let Span { start, end } = entry.sender;
+            let bytes = self.block.text.as_bytes();
+            let sender = bytes.get(start as usize..end as usize);
+            debug_assert!(
+                sender.is_some(),
+                "MessagesBuilder::finish checked every span"
+            );
+            let (sender, user) = (sender.unwrap_or_default(), user.as_bytes());
+            // Names of one length nearly always differ here, which saves a call.
+            sender.len() == user.len() && sender.last() == user.last() && sender == user
+        })
+    }
+
     /// Returns how the messages reached the client. Only those of a public channel have another
     /// origin than [`Origin::Live`].
     #[must_use]

@@ -2,9 +2,9 @@
 //! every text read.
 
 use super::codec::{event, event_for};
-use crate::client::{Carrier, Connected, on_the_wire};
+use crate::client::{CHANNEL, Carrier, Connected, on_the_wire};
 use crate::measure::{Case, counted};
-use chat_core::{ChatConfig, Event, LinkInput, Restore};
+use chat_core::{ChatConfig, Event, LinkInput, PublishOptions, Restore};
 use photon_proto::Protocol;
 use std::hint::black_box;
 
@@ -37,6 +37,9 @@ pub(super) fn all() -> Vec<Case> {
                 config.channel_cache_messages(0)
             });
         }
+        let name = format!("{form} whole path with restore, a message waits, 1");
+        let make = move || waiting((carrier, protocol), 1);
+        cases.push(Case::new(name, make).repetitions(150, 200));
     }
     for channels in CHANNELS {
         let name = format!("1.8 whole path, {channels} channels joined");
@@ -68,6 +71,22 @@ fn path(
         event(&mut message, protocol, lines, last_id);
         last_id += lines as i32;
         receive(&mut connected, &on_the_wire(carrier, &message), reads);
+    })
+}
+
+/// The same while a sent message waits for its confirmation.
+fn waiting((carrier, protocol): (Carrier, Protocol), lines: usize) -> Box<dyn FnMut()> {
+    let mut connected = Connected::with(carrier, protocol, |config| config.restore(Restore::new()));
+    let sent = connected
+        .chat
+        .publish_message(CHANNEL, "hello", &PublishOptions::new());
+    let _token = sent.expect("the client is subscribed");
+    let mut last_id = FIRST_ID;
+    Box::new(move || {
+        let mut message = Vec::new();
+        event(&mut message, protocol, lines, last_id);
+        last_id += lines as i32;
+        receive(&mut connected, &on_the_wire(carrier, &message), true);
     })
 }
 
