@@ -112,7 +112,7 @@ impl Chat {
                 let next = [
                     (Value::from(STAR), number_value(number.wrapping_add(1))),
                     (
-                        Value::from(format!("{POINTS}{}", game.me.name)),
+                        Value::from(format!("{POINTS}{}", game.me.id)),
                         number_value(*points),
                     ),
                 ];

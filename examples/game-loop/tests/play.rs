@@ -127,3 +127,24 @@ fn a_server_that_stops_and_starts_again_is_found_again() {
         said(pair, "after").is_some()
     });
 }
+
+#[test]
+fn texts_arrive_in_order_over_a_line_that_loses_and_delays() {
+    let mut pair = pair();
+    let troubles = Troubles {
+        loss: true,
+        delay: true,
+        ..Troubles::default()
+    };
+    pair.host.disturb(troubles);
+    for number in 0..10 {
+        pair.mia.write(&number.to_string());
+    }
+    pair.until("bob has all, in order", |pair| {
+        let entries = pair.bob.game.tabs.current().entries.iter();
+        let texts = entries
+            .filter(|entry| entry.sender == "mia")
+            .map(|entry| entry.text.clone());
+        texts.eq((0..10).map(|number| number.to_string()))
+    });
+}

@@ -166,7 +166,7 @@ impl Game {
             && distance < PLAYER_RADIUS + STAR_RADIUS
         {
             self.claimed = Some((self.star, self.now));
-            let points = self.points.get(&self.me.name).copied().unwrap_or(0);
+            let points = self.points.get(&self.me.id).copied().unwrap_or(0);
             intents.push(Intent::TakeStar {
                 number: self.star,
                 points: points.saturating_add(1),
@@ -174,12 +174,12 @@ impl Game {
         }
     }
 
+    /// The other player with this id, new if need be; `None` if there are too many.
     fn other(&mut self, user: &str) -> Option<&mut Player> {
-        let name = text::clean(user);
-        let index = match self.others.iter().position(|player| player.name == name) {
+        let index = match self.others.iter().position(|player| player.id == user) {
             Some(index) => index,
-            None if self.others.len() < MAX_PLAYERS && !name.is_empty() => {
-                self.others.push(Player::new(&name, START));
+            None if self.others.len() < MAX_PLAYERS => {
+                self.others.push(Player::new(user, START));
                 self.others.len() - 1
             }
             None => return None,
@@ -187,16 +187,17 @@ impl Game {
         self.others.get_mut(index)
     }
 
+    fn is_new(&self, user: &str) -> bool {
+        self.others.iter().all(|player| player.id != user)
+    }
+
     /// Takes a step of a player, which walks there from now on.
     pub fn on_step(&mut self, user: &str, step: Step) {
-        if user == self.me.name {
+        if user == self.me.id {
             self.echo = Some(step.into());
             return;
         }
-        let is_new = !self
-            .others
-            .iter()
-            .any(|player| player.name == text::clean(user));
+        let is_new = self.is_new(user);
         if let Some(player) = self.other(user) {
             if is_new {
                 // Its way from the start to here would be an invention.
@@ -210,13 +211,13 @@ impl Game {
     /// Shows a text of another player. `missed`: it was sent while we were cut off.
     pub fn on_text(&mut self, target: &Target, sender: &str, text: &str, missed: bool) {
         let (text, now) = (text::clean(text), self.now);
-        if sender == self.me.name || text.is_empty() {
+        if sender == self.me.id || text.is_empty() {
             // Our own texts are in the tab since they were sent.
             return;
         }
         let kind = if missed { Kind::Missed } else { Kind::Said };
         self.tabs
-            .add(target, Entry::said(&text::clean(sender), &text, kind));
+            .add(target, Entry::said(&text::name_of(sender), &text, kind));
         if *target == Target::Meadow
             && let Some(player) = self.other(sender)
         {
@@ -241,14 +242,12 @@ impl Game {
 
     /// Adds a player who is in the meadow.
     pub fn on_entered(&mut self, user: &str) {
-        if user == self.me.name {
+        if user == self.me.id {
             return;
         }
-        let name = text::clean(user);
-        let is_new = !self.others.iter().any(|player| player.name == name);
-        if is_new && self.other(user).is_some() {
-            self.notice(&format!("{name} is here"));
-            self.tabs.open(&Target::Private(name));
+        if self.is_new(user) && self.other(user).is_some() {
+            self.notice(&format!("{} is here", text::name_of(user)));
+            self.tabs.open(&Target::Private(user.to_owned()));
         }
         // Who enters does not know yet where we are.
         self.sent = None;
@@ -256,11 +255,9 @@ impl Game {
 
     /// Removes a player who has left the meadow.
     pub fn on_left(&mut self, user: &str) {
-        let name = text::clean(user);
-        let before = self.others.len();
-        self.others.retain(|player| player.name != name);
-        if self.others.len() < before {
-            self.notice(&format!("{name} has left"));
+        if !self.is_new(user) {
+            self.others.retain(|player| player.id != user);
+            self.notice(&format!("{} has left", text::name_of(user)));
         }
     }
 
@@ -271,9 +268,8 @@ impl Game {
 
     /// Sets the points of a player.
     pub fn on_points(&mut self, user: &str, points: u32) {
-        let user = text::clean(user);
-        if self.points.len() < MAX_PLAYERS || self.points.contains_key(&user) {
-            self.points.insert(user, points);
+        if self.points.len() < MAX_PLAYERS || self.points.contains_key(user) {
+            self.points.insert(user.to_owned(), points);
         }
     }
 

@@ -20,5 +20,5 @@ pub use input::{Input, Intent, Key};
 pub use link::{Link, Phase};
 pub use player::{Bubble, Footprint, Player};
 pub use tabs::{Entry, Kind as EntryKind, Tab, Tabs, Target};
-pub use text::clean;
+pub use text::{clean, name_of};
 pub use troubles::Troubles;

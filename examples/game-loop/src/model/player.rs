@@ -22,7 +22,9 @@ const MAX_PATH: usize = 200;
 /// Someone on the field.
 #[derive(Clone, Debug)]
 pub struct Player {
-    /// The user id, without characters that would spoil the picture.
+    /// The user id.
+    pub id: String,
+    /// The user id as a label: short, and without characters that would spoil the picture.
     pub name: String,
     /// A number for the colour, the same in every window.
     pub colour: usize,
@@ -70,14 +72,14 @@ pub struct Footprint {
 }
 
 impl Player {
-    pub(super) fn new(name: &str, position: Position) -> Self {
-        let name = text::clean(name);
+    pub(super) fn new(user: &str, position: Position) -> Self {
         // FNV-1a: the same colour for a name everywhere.
-        let hash = name.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
+        let hash = user.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
             (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
         });
         Self {
-            name,
+            id: user.to_owned(),
+            name: text::name_of(user),
             colour: hash as usize,
             position,
             looks_left: false,

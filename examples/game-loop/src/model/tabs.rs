@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use super::text;
+
 /// The most entries that a tab keeps.
 const MAX_ENTRIES: usize = 100;
 /// The most private conversations. The oldest one makes room.
@@ -180,10 +182,10 @@ impl Tab {
 
     /// The title.
     #[must_use]
-    pub fn title(&self) -> &str {
+    pub fn title(&self) -> String {
         match &self.target {
-            Target::Meadow => "Meadow",
-            Target::Private(user) => user,
+            Target::Meadow => "Meadow".to_owned(),
+            Target::Private(user) => text::name_of(user),
         }
     }
 }
@@ -207,7 +209,10 @@ mod tests {
             [0, 1]
         );
         tabs.next();
-        assert_eq!((tabs.current().title(), tabs.current().unread), ("ada", 0));
+        assert_eq!(
+            (&*tabs.current().title(), tabs.current().unread),
+            ("ada", 0)
+        );
         tabs.next();
         assert_eq!(tabs.current().title(), "Meadow");
     }

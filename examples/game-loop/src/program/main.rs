@@ -5,6 +5,7 @@ mod keys;
 mod tour;
 mod view;
 
+use std::env;
 use std::error::Error;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -29,6 +30,12 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Ok(Arguments::Serve) => report(serve()),
+        // The engine would panic.
+        Ok(Arguments::Play(_)) if cfg!(target_os = "linux") && env::var_os("DISPLAY").is_none() => {
+            let hint = "there is no screen: set DISPLAY, or use xvfb-run game-loop --frames 600";
+            print_error(NAME, hint);
+            ExitCode::FAILURE
+        }
         Ok(Arguments::Play(play)) => {
             let window = Conf {
                 window_title: format!("photon-chat: game loop ({})", play.user),

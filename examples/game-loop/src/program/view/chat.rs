@@ -46,7 +46,8 @@ fn tabs(paint: &mut Paint, game: &Game, y: f32) {
     let mut x = LEFT + 8.0;
     for tab in game.tabs.iter() {
         let is_current = game.tabs.is_current(tab);
-        let title = paint.width(tab.title(), NORMAL, Weight::Bold);
+        let name = tab.title();
+        let title = paint.width(&name, NORMAL, Weight::Bold);
         let count = (tab.unread > 0).then(|| tab.unread.min(99).to_string());
         let badge = count
             .as_ref()
@@ -63,14 +64,7 @@ fn tabs(paint: &mut Paint, game: &Game, y: f32) {
         } else {
             colours::TEXT_DIM
         };
-        paint.text(
-            tab.title(),
-            x + 12.0,
-            y + 21.0,
-            NORMAL,
-            Weight::Bold,
-            colour,
-        );
+        paint.text(&name, x + 12.0, y + 21.0, NORMAL, Weight::Bold, colour);
         if let Some(count) = count {
             let left = x + 12.0 + title + 7.0;
             paint.rounded(

@@ -1,6 +1,7 @@
 //! Shapes and text with smooth edges, without multisampling, which software rendering has no time for:
 //! each shape is a small texture, made once, whose edge pixels are partly transparent.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::error::Error;
 
@@ -16,6 +17,8 @@ use super::colours::WHITE;
 pub(super) const SMALL: u16 = 15;
 pub(super) const NORMAL: u16 = 17;
 pub(super) const LARGE: u16 = 20;
+/// The characters that are shown beside the Latin ones.
+const PUNCTUATION: &str = "…–—‘’“”•€";
 /// Points in each direction of a pixel that decide how much of it a shape covers.
 const SAMPLES: u16 = 4;
 
@@ -52,10 +55,7 @@ impl Paint {
             load(include_bytes!("../../../fonts/Cabin-Bold.otf"))?,
         );
         // Before the first frame: a font that grows while a frame is drawn moves what is drawn already.
-        let characters: Vec<char> = (' '..='~')
-            .chain('\u{a0}'..='\u{17f}')
-            .chain("…–—’“”·".chars())
-            .collect();
+        let characters: Vec<char> = ('\u{20}'..='\u{17f}').chain(PUNCTUATION.chars()).collect();
         for font in [&medium, &bold] {
             for size in [SMALL, NORMAL, LARGE] {
                 font.populate_font_cache(&characters, size);
@@ -176,11 +176,11 @@ impl Paint {
             ..TextParams::default()
         };
         // On whole pixels, or the letters blur.
-        draw_text_ex(text, x.round(), y.round(), params).width
+        draw_text_ex(shown(text), x.round(), y.round(), params).width
     }
 
     pub(super) fn width(&self, text: &str, size: u16, weight: Weight) -> f32 {
-        measure_text(text, Some(self.font(weight)), size, 1.0).width
+        measure_text(shown(text), Some(self.font(weight)), size, 1.0).width
     }
 
     fn font(&self, weight: Weight) -> &Font {
@@ -269,6 +269,19 @@ impl Shape {
             }
         }
     }
+}
+
+/// The text with question marks in place of what the font does not have. Others choose the characters: the
+/// textures of the font must not grow with each new one. A game for everyone needs more fonts.
+fn shown(text: &str) -> Cow<'_, str> {
+    let is_known = |character: char| {
+        matches!(character, ' '..='~' | '\u{a0}'..='\u{17f}') || PUNCTUATION.contains(character)
+    };
+    if text.chars().all(is_known) {
+        return Cow::Borrowed(text);
+    }
+    let known = |character| if is_known(character) { character } else { '?' };
+    Cow::Owned(text.chars().map(known).collect())
 }
 
 /// The distance of the edge of a star with five points from its centre, in this direction.

@@ -19,8 +19,12 @@ pub(super) const CARD_WIDTH: f32 = WIDTH - LEFT - GAP;
 /// The lower edge of the card of the connection.
 pub(super) const LINK_END: f32 = 208.0;
 const GRAPH_HEIGHT: f32 = 38.0;
+/// The width of the bar of a frame: whole pixels, or bars would differ in brightness.
+const BAR: f32 = 2.0;
 const FRAME_GRAPH: f32 = 94.0;
 const SERVICE_GRAPH: f32 = 159.0;
+/// The most players whose points fit over the field.
+const MAX_SCORES: usize = 4;
 /// The top of the graph of frames, and of that of `service` calls.
 const MOST_FRAME: Duration = Duration::from_millis(34);
 const MOST_SERVICE: Duration = Duration::from_millis(1);
@@ -130,38 +134,30 @@ fn graph(
     colour: Color,
 ) {
     let (left, width) = (LEFT + 14.0, CARD_WIDTH - 28.0);
-    let bar = width / game.frames.capacity() as f32;
-    for (number, frame) in game.frames.iter().rev().enumerate() {
+    let shown = (width / BAR) as usize;
+    for (number, frame) in game.frames.iter().rev().take(shown).enumerate() {
         let time = time(frame);
         // Not less than a pixel: a call of some microseconds is a call.
         let height = (time.as_secs_f32() / most.as_secs_f32()).min(1.0) * GRAPH_HEIGHT;
         let height = height.round().max(1.0);
-        let x = left + width - (number + 1) as f32 * bar;
+        let x = left + width - (number + 1) as f32 * BAR;
         let colour = if time > limit * 3 / 2 {
             colours::BAD
         } else {
             colour
         };
-        draw_rectangle(x, top + GRAPH_HEIGHT - height, bar * 0.8, height, colour);
+        draw_rectangle(x, top + GRAPH_HEIGHT - height, BAR, height, colour);
     }
     let y = top + GRAPH_HEIGHT * (1.0 - limit.as_secs_f32() / most.as_secs_f32());
     draw_rectangle(left, y.round(), width, 1.0, faded(colours::TEXT, 0.35));
 }
 
 fn points(paint: &mut Paint, game: &Game) {
-    let me = (&game.me.name, game.me.colour);
-    let players = [me].into_iter().chain(
-        game.others
-            .iter()
-            .map(|player| (&player.name, player.colour)),
-    );
+    let players = [&game.me].into_iter().chain(&game.others).take(MAX_SCORES);
     let scores: Vec<(String, usize)> = players
-        .take(4)
-        .map(|(name, colour)| {
-            (
-                format!("{name} {}", game.points.get(name).unwrap_or(&0)),
-                colour,
-            )
+        .map(|player| {
+            let points = game.points.get(&player.id).unwrap_or(&0);
+            (format!("{} {points}", player.name), player.colour)
         })
         .collect();
     let width: f32 = scores

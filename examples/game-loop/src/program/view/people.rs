@@ -98,7 +98,7 @@ fn figure(paint: &mut Paint, player: &Player, game: &Game) {
 /// A name on a dark label, whose top is at `y`.
 fn label(paint: &mut Paint, text: &str, x: f32, y: f32, opacity: f32) {
     let width = paint.width(text, SMALL, Weight::Bold) + 14.0;
-    let x = (x - width / 2.0).clamp(4.0, FIELD.0 - width - 4.0).round();
+    let x = within(x - width / 2.0, 4.0, FIELD.0 - width - 4.0).round();
     let y = y.min(FIELD.1 - 22.0).round();
     paint.rounded(
         Rect::new(x, y, width, 20.0),
@@ -123,7 +123,7 @@ fn bubble(paint: &mut Paint, player: &Player, bubble: &Bubble, game: &Game) {
     let rest = bubble.until.saturating_sub(game.now).as_secs_f32();
     let opacity = (age / 0.12).min(rest / 0.4).clamp(0.0, 1.0);
     let (x, y) = (player.position.x, player.position.y);
-    let left = (x - width / 2.0).clamp(8.0, FIELD.0 - width - 8.0).round();
+    let left = within(x - width / 2.0, 8.0, FIELD.0 - width - 8.0).round();
     // Above the player, or below it where there is no space.
     let is_above = y - PLAYER_RADIUS - 14.0 - height > 8.0;
     let top = if is_above {
@@ -143,7 +143,7 @@ fn bubble(paint: &mut Paint, player: &Player, bubble: &Bubble, game: &Game) {
     paint.rounded(edge, 13.0, faded(colours::INK, 0.3 * opacity));
     paint.rounded(area, 12.0, faded(colours::WHITE, opacity));
     if is_above {
-        let tip = x.clamp(left + 18.0, left + width - 18.0).round();
+        let tip = within(x, left + 18.0, left + width - 18.0).round();
         paint.tail(tip, top + height, 18.0, faded(colours::WHITE, opacity));
     }
     for (number, line) in lines.iter().enumerate() {
@@ -167,4 +167,10 @@ fn balanced(paint: &Paint, text: &str) -> Vec<String> {
         width -= 10.0;
     }
     paint.wrap(text, width, 0.0, NORMAL)
+}
+
+/// The number nearest to `value` from `least` to `most`. Not `clamp`, which panics where there is no such
+/// number: then `least`, so that the beginning of what is too wide is seen.
+fn within(value: f32, least: f32, most: f32) -> f32 {
+    value.min(most).max(least)
 }
