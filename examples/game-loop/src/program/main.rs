@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use arguments::{Arguments, Play};
 use command_line::{print_error, usage_error};
 use dev_server::Transport;
-use game_loop::model::{Frame, Game, Intent, Phase};
+use game_loop::model::{Frame, Game, Intent, Phase, Troubles};
 use game_loop::{Chat, Host, Pace, bot};
 use macroquad::input::{is_quit_requested, prevent_quit};
 use macroquad::miniquad::conf::Platform;
@@ -116,7 +116,11 @@ async fn run(play: Play) -> Result<(), Box<dyn Error>> {
             match (&intent, &host) {
                 (Intent::Quit, _) => break 'frames,
                 (Intent::Disturb(troubles), Some(host)) => host.disturb(*troubles),
-                (Intent::Disturb(_), None) => game.notice("the server is not ours to disturb"),
+                (Intent::Disturb(_), None) => {
+                    // Not switched on, so that the key is not shown as if it was.
+                    game.troubles = Troubles::default();
+                    game.problem("only the window with the server can do that");
+                }
                 _ => chat.perform(&intent, &mut game),
             }
         }

@@ -205,6 +205,17 @@ fn input(paint: &mut Paint, game: &Game, y: f32) {
         );
         return;
     };
+    if typed.is_empty() {
+        let hint = "Enter sends, Esc cancels";
+        paint.text(
+            hint,
+            area.x + 18.0,
+            base,
+            NORMAL,
+            Weight::Medium,
+            colours::TEXT_DIM,
+        );
+    }
     let shown = paint.tail_of(typed, area.w - 30.0, NORMAL).to_owned();
     let width = paint.text(
         &shown,
