@@ -101,6 +101,7 @@
 mod frames;
 mod object;
 mod parser;
+mod sink;
 mod transcode;
 mod write;
 mod writer;

@@ -2,7 +2,8 @@
 
 use super::Frame;
 use super::parser::{Number, Parser, Str};
-use super::transcode::{self, Sink};
+use super::sink::Sink;
+use super::transcode;
 use crate::codec::Params;
 use crate::codec::Protocol;
 use crate::codec::ValueRef;
@@ -14,21 +15,43 @@ use crate::reader::Reader;
 use crate::role::Role;
 use alloc::vec::Vec;
 
-/// The type code of null, the encoding of a missing debug message. Spec: wire.md 3.2.
-const NULL: u8 = 0x08;
-
-/// The keys that name the kind of a message. The first one in this order counts.
-const fn kinds(role: Role) -> &'static [(&'static str, MessageKind)] {
+/// The kinds of messages, in the order in which the first one counts that an object has a code of.
+const fn kinds(role: Role) -> &'static [MessageKind] {
     match role {
         Role::Client => &[
-            ("res", MessageKind::Response),
-            ("evt", MessageKind::Event),
-            ("irs", MessageKind::InternalResponse),
+            MessageKind::Response,
+            MessageKind::Event,
+            MessageKind::InternalResponse,
         ],
-        Role::Server => &[
-            ("req", MessageKind::Request),
-            ("irq", MessageKind::InternalRequest),
-        ],
+        Role::Server => &[MessageKind::Request, MessageKind::InternalRequest],
+    }
+}
+
+/// The length of what precedes the fields of a message: mark, kind and code. Spec: wire.md 3.
+const HEAD: usize = 3;
+
+/// The meaning of a key.
+enum Key {
+    /// The code of the message, by the index in [`kinds`].
+    Code(usize),
+    Parameters,
+    ReturnCode,
+    DebugMessage,
+    Unknown,
+}
+
+impl Key {
+    #[inline]
+    fn of(role: Role, key: Str<'_>) -> Self {
+        match (key.short(&mut [0; 4]), role) {
+            (b"vals", _) => Self::Parameters,
+            (b"err", _) => Self::ReturnCode,
+            (b"msg", _) => Self::DebugMessage,
+            (b"res", Role::Client) | (b"req", Role::Server) => Self::Code(0),
+            (b"evt", Role::Client) | (b"irq", Role::Server) => Self::Code(1),
+            (b"irs", Role::Client) => Self::Code(2),
+            _ => Self::Unknown,
+        }
     }
 }
 
@@ -53,18 +76,17 @@ pub(super) fn read(
     out: &mut Vec<u8>,
 ) -> Result<Frame<'static>, DecodeError> {
     let start = out.len();
-    let mut sink = Sink::new(core::mem::take(out), limits, tolerant);
+    let mut sink = Sink::new(out, limits, tolerant);
     let mut result = message(role, limits, &mut Parser::new(json, base), start, &mut sink);
     if tolerant && matches!(&result, Err(error) if error.kind == DecodeErrorKind::TooLong) {
         // A server relays what others send: their numbers must not cost the whole message. Not at
         // once, because what is too long so far may be followed by text that becomes shorter.
-        sink.buffer().truncate(start);
+        sink.truncate(start);
         sink.restart(limits, limits.max_received_bytes.saturating_sub(json.len()));
         result = message(role, limits, &mut Parser::new(json, base), start, &mut sink);
     }
-    *out = sink.into_buffer();
     if !matches!(result, Ok(Frame::Message(_))) {
-        out.truncate(start);
+        sink.truncate(start);
     }
     result
 }
@@ -74,15 +96,18 @@ fn message(
     limits: &Limits,
     p: &mut Parser<'_>,
     start: usize,
-    sink: &mut Sink,
+    sink: &mut Sink<'_>,
 ) -> Result<Frame<'static>, DecodeError> {
     let at = p.offset();
-    let fields = fields(role, p, start, sink)?;
+    // In 1.8 the fields precede the parameters; in JSON they may follow, but the head of all
+    // messages has the same length.
+    sink.put(&[0; HEAD], at)?;
+    let fields = fields(role, p, sink)?;
     p.end()?;
     let kind = kinds(role)
         .iter()
         .zip(fields.codes)
-        .find_map(|((_, kind), code)| code.map(|code| (*kind, code)));
+        .find_map(|(kind, code)| code.map(|code| (*kind, code)));
     let Some((kind, code)) = kind else {
         return Err(DecodeError::new(
             DecodeErrorKind::Missing,
@@ -90,13 +115,14 @@ fn message(
             "operation or event code",
         ));
     };
+    let body = start + HEAD;
     match kind {
         MessageKind::InternalRequest if code == PING => {
-            let [client_time] = times(limits, sink, start, at)?;
+            let [client_time] = times(limits, sink, body, at)?;
             return Ok(Frame::PingRequest { client_time });
         }
         // wire.md 7.2: official readers treat every internal response as a ping response.
-        MessageKind::InternalResponse => match times(limits, sink, start, at) {
+        MessageKind::InternalResponse => match times(limits, sink, body, at) {
             Ok([client_time, server_time]) => {
                 return Ok(Frame::PingResponse {
                     client_time,
@@ -108,112 +134,113 @@ fn message(
         },
         _ => {}
     }
-    // In 1.8 the fields precede the parameters; in JSON they may follow. So the parameters were
-    // written first, and now the fields are rotated to the front.
-    let parameters = sink.buffer().len() - start;
-    sink.put(&[MAGIC, kind as u8, code], at)?;
     if matches!(kind, MessageKind::Response | MessageKind::InternalResponse) {
+        // The parameters were written first, and now the other fields are rotated to the front.
+        let parameters = sink.length() - body;
         sink.put(&fields.return_code.to_le_bytes(), at)?;
         match fields.debug_message {
             Some((text, at)) => sink.string(text, at)?,
-            None => sink.put(&[NULL], at)?,
+            None => sink.literal(None, at)?,
         }
+        sink.since(body).rotate_left(parameters);
     }
-    if let Some(message) = sink.buffer().get_mut(start..) {
-        message.rotate_left(parameters);
+    if let Some(head) = sink.since(start).first_chunk_mut::<HEAD>() {
+        *head = [MAGIC, kind as u8, code];
     }
-    Ok(Frame::Message(start..sink.buffer().len()))
+    Ok(Frame::Message(start..sink.length()))
 }
 
 /// Decodes the object. Its parameters, with their count first, are then in the sink.
 fn fields<'a>(
     role: Role,
     p: &mut Parser<'a>,
-    start: usize,
-    sink: &mut Sink,
+    sink: &mut Sink<'_>,
 ) -> Result<Fields<'a>, DecodeError> {
     const FIELD: &str = "JSON message";
-    if let first @ (b'[' | b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n') = p.token(FIELD)? {
+    if let first @ (b'[' | b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n') = p.token() {
         return Err(wrong(first, p.offset(), FIELD));
     }
-    p.punctuation(b'{', FIELD)?;
+    let mut more = p.open(*b"{}", FIELD)?;
     let mut fields = Fields::default();
+    let body = sink.length();
     sink.put(&[0], p.offset())?;
-    let mut first = true;
-    while p.more(&mut first, b'}', FIELD)? {
+    while more {
         let key = p.string("JSON key")?;
         p.punctuation(b':', FIELD)?;
-        let code = kinds(role)
-            .iter()
-            .zip(&mut fields.codes)
-            .find(|((name, _), _)| key.is(name));
-        if let Some((_, code)) = code {
-            *code = number(p, "operation or event code")?;
-        } else if key.is("vals") {
-            sink.buffer().truncate(start);
-            parameters(p, start, sink)?;
-        } else if key.is("err") {
-            fields.return_code = return_code(p, sink)?;
-        } else if key.is("msg") {
-            fields.debug_message = debug_message(p, sink)?;
-        } else {
-            // An unknown key. Its value must be valid JSON, and is charged like any other.
-            if sink.is_tolerant() {
-                sink.skip(p, "JSON value")?;
-            } else {
-                let length = sink.buffer().len();
+        match Key::of(role, key) {
+            Key::Code(index) => {
+                let code = number(p, "operation or event code")?;
+                if let Some(slot) = fields.codes.get_mut(index) {
+                    *slot = code;
+                }
+            }
+            Key::Parameters => {
+                sink.truncate(body);
+                parameters(p, body, sink)?;
+            }
+            Key::ReturnCode => fields.return_code = return_code(p, sink)?,
+            Key::DebugMessage => fields.debug_message = debug_message(p, sink)?,
+            // Its value must be valid JSON, and is charged like any other.
+            Key::Unknown if sink.is_tolerant() => sink.skip(p, "JSON value")?,
+            Key::Unknown => {
+                let length = sink.length();
                 transcode::value(p, sink)?;
-                sink.buffer().truncate(length);
+                sink.truncate(length);
             }
         }
+        more = p.another(b'}', FIELD)?;
     }
     Ok(fields)
 }
 
 /// Transcodes the list of codes and values.
-fn parameters(p: &mut Parser<'_>, start: usize, sink: &mut Sink) -> Result<(), DecodeError> {
+fn parameters(p: &mut Parser<'_>, start: usize, sink: &mut Sink<'_>) -> Result<(), DecodeError> {
     const FIELD: &str = "parameters";
-    let first = p.token(FIELD)?;
+    let first = p.token();
     let at = p.offset();
     sink.put(&[0], at)?;
-    match first {
-        b'[' => p.punctuation(b'[', FIELD)?,
+    let mut more = match first {
+        b'[' => p.open(*b"[]", FIELD)?,
         b'n' => return p.literal(FIELD).map(drop),
+        0 => return Err(p.unexpected(FIELD)),
         _ => return Err(wrong(first, at, FIELD)),
-    }
-    let (mut first, mut count) = (true, 0_u8);
-    while p.more(&mut first, b']', FIELD)? {
-        let token = p.token("parameter code")?;
+    };
+    let mut count = 0_u8;
+    while more {
+        let token = p.token();
         let at = p.offset();
         let value = p.clone();
-        let code = number(p, "parameter code")
-            .and_then(|code: Option<u8>| code.ok_or_else(|| wrong(token, at, "parameter code")));
-        if code.is_err() && sink.is_tolerant() {
-            // In JavaScript such a code is a key that nobody reads.
-            *p = value;
-            sink.skip(p, "parameter code")?;
-            if !p.more(&mut first, b']', FIELD)? {
-                break;
+        let code = match number(p, "parameter code") {
+            Ok(Some(code)) => code,
+            _ if sink.is_tolerant() => {
+                // In JavaScript such a code is a key that nobody reads.
+                *p = value;
+                sink.skip(p, "parameter code")?;
+                if !p.another(b']', FIELD)? {
+                    break;
+                }
+                sink.skip(p, "parameter value")?;
+                more = p.another(b']', FIELD)?;
+                continue;
             }
-            sink.skip(p, "parameter value")?;
-            continue;
-        }
-        let code = code?;
-        if !p.more(&mut first, b']', FIELD)? {
+            Ok(None) => return Err(wrong(token, at, "parameter code")),
+            Err(error) => return Err(error),
+        };
+        if !p.another(b']', FIELD)? {
             return Err(DecodeError::new(
                 DecodeErrorKind::Missing,
                 at,
                 "parameter value",
             ));
         }
-        count =
-            count
-                .checked_add(1)
-                .ok_or(DecodeError::new(DecodeErrorKind::BadLength, at, FIELD))?;
+        count = count
+            .checked_add(1)
+            .ok_or_else(|| DecodeError::new(DecodeErrorKind::BadLength, at, FIELD))?;
         sink.put(&[code], at)?;
         transcode::parameter(p, sink)?;
+        more = p.another(b']', FIELD)?;
     }
-    if let Some(place) = sink.buffer().get_mut(start) {
+    if let Some(place) = sink.since(start).first_mut() {
         *place = count;
     }
     Ok(())
@@ -229,9 +256,9 @@ fn number<T>(p: &mut Parser<'_>, field: &'static str) -> Result<Option<T>, Decod
 where
     T: TryFrom<i64> + core::str::FromStr,
 {
-    let first = p.token(field)?;
+    let first = p.token();
     let at = p.offset();
-    let wrong = wrong(first, at, field);
+    let wrong = || wrong(first, at, field);
     match first {
         b'-' | b'0'..=b'9' => {
             let whole = match p.number(field)? {
@@ -241,25 +268,22 @@ where
                     Some(number as i64).filter(|whole| *whole as f64 == number)
                 }
             };
-            whole
-                .and_then(|whole| T::try_from(whole).ok())
-                .map(Some)
-                .ok_or(wrong)
+            let code = whole.and_then(|whole| T::try_from(whole).ok());
+            code.map(Some).ok_or_else(wrong)
         }
         b'"' => {
-            let text = p.string(field)?;
-            if text.is_empty() {
+            let digits = p.string(field)?.plain();
+            if digits == Some(&[]) {
                 return Ok(None);
             }
-            let digits = text.plain().filter(|text| !text.starts_with('+'));
-            digits
-                .and_then(|digits| digits.parse().ok())
-                .map(Some)
-                .ok_or(wrong)
+            let digits = digits.filter(|text| !text.starts_with(b"+"));
+            let digits = digits.and_then(|digits| core::str::from_utf8(digits).ok());
+            let code = digits.and_then(|digits| digits.parse().ok());
+            code.map(Some).ok_or_else(wrong)
         }
-        b'[' | b'{' => Err(wrong),
+        b'[' | b'{' => Err(wrong()),
         _ => match p.literal(field)? {
-            Some(true) => Err(wrong),
+            Some(true) => Err(wrong()),
             Some(false) | None => Ok(None),
         },
     }
@@ -270,7 +294,7 @@ const UNREADABLE: i16 = -1;
 
 /// Decodes a return code; a missing one is 0. If the sink is tolerant, one that is no number of 16 bits is
 /// [`UNREADABLE`]: such a response means no success, and without it the request would stay open.
-fn return_code(p: &mut Parser<'_>, sink: &mut Sink) -> Result<i16, DecodeError> {
+fn return_code(p: &mut Parser<'_>, sink: &mut Sink<'_>) -> Result<i16, DecodeError> {
     const FIELD: &str = "return code";
     let value = p.clone();
     match number(p, FIELD) {
@@ -288,14 +312,15 @@ fn return_code(p: &mut Parser<'_>, sink: &mut Sink) -> Result<i16, DecodeError> 
 /// `false` becomes the text that it is, an array or object counts as missing.
 fn debug_message<'a>(
     p: &mut Parser<'a>,
-    sink: &mut Sink,
+    sink: &mut Sink<'_>,
 ) -> Result<Option<(Str<'a>, usize)>, DecodeError> {
     const FIELD: &str = "debug message";
-    let first = p.token(FIELD)?;
+    let first = p.token();
     let at = p.offset();
     match first {
         b'"' => Ok(Some((p.string(FIELD)?, at))),
         b'n' => p.literal(FIELD).map(|_| None),
+        0 => Err(p.unexpected(FIELD)),
         _ if !sink.is_tolerant() => Err(wrong(first, at, FIELD)),
         b'[' | b'{' => sink.skip(p, FIELD).map(|()| None),
         _ => Ok(Some((p.verbatim(FIELD)?, at))),
@@ -305,13 +330,13 @@ fn debug_message<'a>(
 /// Decodes the first parameters of a ping, which were transcoded to `start`. Spec: wire.md 8.4.
 fn times<const N: usize>(
     limits: &Limits,
-    sink: &mut Sink,
+    sink: &mut Sink<'_>,
     start: usize,
     at: usize,
 ) -> Result<[i32; N], DecodeError> {
     const FIELD: &str = "ping time";
     let missing = DecodeError::new(DecodeErrorKind::Missing, at, FIELD);
-    let reader = Reader::new(sink.buffer().get(start..).unwrap_or_default());
+    let reader = Reader::new(sink.since(start));
     let keys = core::array::from_fn(|index| index as u8 + 1);
     // This module has encoded them within the same limits.
     let picked = Params::read(Protocol::V18, reader, Budget::new(limits))

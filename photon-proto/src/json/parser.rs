@@ -6,15 +6,16 @@ use alloc::vec::Vec;
 /// A position in JSON text.
 #[derive(Clone, Debug)]
 pub(super) struct Parser<'a> {
-    text: &'a str,
-    position: usize,
-    base: usize,
+    /// The bytes that were not taken yet: of a text, so UTF-8 need not be checked again.
+    rest: &'a [u8],
+    /// The offset of the end of the text, for errors.
+    end: usize,
 }
 
 /// A string in the text, with its escapes checked but not resolved.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Str<'a> {
-    raw: &'a str,
+    raw: &'a [u8],
     escaped: bool,
 }
 
@@ -31,38 +32,30 @@ impl<'a> Parser<'a> {
     /// Creates a parser whose offsets in errors begin at `base`.
     pub(super) const fn new(text: &'a str, base: usize) -> Self {
         Self {
-            text,
-            position: 0,
-            base,
+            rest: text.as_bytes(),
+            end: base + text.len(),
         }
     }
 
-    pub(super) const fn offset(&self) -> usize {
-        self.base + self.position
-    }
-
     #[inline]
-    fn rest(&self) -> &'a [u8] {
-        self.text
-            .as_bytes()
-            .get(self.position..)
-            .unwrap_or_default()
+    pub(super) const fn offset(&self) -> usize {
+        self.end - self.rest.len()
     }
 
     #[inline]
     fn advance(&mut self, bytes: usize) {
-        self.position += bytes;
         debug_assert!(
-            self.position <= self.text.len(),
+            bytes <= self.rest.len(),
             "only bytes that were seen are skipped"
         );
+        self.rest = self.rest.get(bytes..).unwrap_or_default();
     }
 
     /// The error for an unexpected next byte.
     #[cold]
-    fn unexpected(&self, field: &'static str) -> DecodeError {
+    pub(super) fn unexpected(&self, field: &'static str) -> DecodeError {
         let kind = self
-            .rest()
+            .rest
             .first()
             .map_or(DecodeErrorKind::Truncated, |byte| {
                 DecodeErrorKind::UnknownType(*byte)
@@ -70,120 +63,154 @@ impl<'a> Parser<'a> {
         DecodeError::new(kind, self.offset(), field)
     }
 
-    /// Skips white space and returns the first byte of the next token.
+    /// Skips white space and returns the first byte of the next token. At the end of the text this
+    /// is 0, with which no token begins: a result with an error would cost more than most tokens.
     #[inline]
-    pub(super) fn token(&mut self, field: &'static str) -> Result<u8, DecodeError> {
-        match self.rest().first() {
-            Some(b' ' | b'\n' | b'\r' | b'\t') => self.token_behind_space(field),
-            Some(byte) => Ok(*byte),
-            None => Err(self.unexpected(field)),
+    pub(super) fn token(&mut self) -> u8 {
+        match self.rest {
+            [byte, ..] if *byte > b' ' => *byte,
+            _ => self.token_behind_space(),
         }
     }
 
     /// Not inlined, because machines write JSON without white space.
     #[cold]
-    fn token_behind_space(&mut self, field: &'static str) -> Result<u8, DecodeError> {
+    fn token_behind_space(&mut self) -> u8 {
         let is_space = |byte: &u8| matches!(byte, b' ' | b'\n' | b'\r' | b'\t');
-        let space = self.rest().iter().position(|byte| !is_space(byte));
-        self.advance(space.unwrap_or(self.rest().len()));
-        let next = self.rest().first().copied();
-        next.ok_or_else(|| self.unexpected(field))
+        // Many bytes at once: without a branch for each, the compiler uses vectors.
+        let (many, _) = self.rest.as_chunks::<CHUNK>();
+        let all_space = |chunk: &&[u8; CHUNK]| chunk.iter().fold(true, |all, b| all & is_space(b));
+        self.advance(many.iter().take_while(all_space).count() * CHUNK);
+        let space = self.rest.iter().position(|byte| !is_space(byte));
+        self.advance(space.unwrap_or(self.rest.len()));
+        self.rest.first().copied().unwrap_or_default()
     }
 
     /// Takes a token of one byte, which must come next.
+    #[inline]
     pub(super) fn punctuation(
         &mut self,
         wanted: u8,
         field: &'static str,
     ) -> Result<(), DecodeError> {
-        if self.token(field)? != wanted {
+        if self.token() != wanted {
             return Err(self.unexpected(field));
         }
         self.advance(1);
         Ok(())
     }
 
-    /// Takes the comma or the end of a list that `close` ends. Returns whether another element
-    /// follows. `first` belongs to this function; set it before the first call.
+    /// Takes the beginning of a list. Returns whether an element follows: else the list is empty,
+    /// and its end was taken too.
     #[inline]
-    pub(super) fn more(
+    pub(super) fn open(
         &mut self,
-        first: &mut bool,
-        close: u8,
+        [open, close]: [u8; 2],
         field: &'static str,
     ) -> Result<bool, DecodeError> {
-        let was_first = core::mem::replace(first, false);
-        let next = self.token(field)?;
-        if next == close {
+        self.punctuation(open, field)?;
+        let is_empty = self.token() == close;
+        if is_empty {
             self.advance(1);
-            return Ok(false);
         }
-        if was_first {
-            return Ok(true);
-        }
-        if next != b',' {
+        Ok(!is_empty)
+    }
+
+    /// Takes the comma behind an element, or the end of the list. Returns whether another element
+    /// follows.
+    #[inline]
+    pub(super) fn another(&mut self, close: u8, field: &'static str) -> Result<bool, DecodeError> {
+        let next = self.token();
+        if next != close && next != b',' {
             return Err(self.unexpected(field));
         }
         self.advance(1);
-        Ok(true)
+        Ok(next != close)
     }
 
     /// Checks that only white space follows.
     pub(super) fn end(&mut self) -> Result<(), DecodeError> {
-        match self.token("end of JSON") {
-            Ok(_) => Err(DecodeError::new(
-                DecodeErrorKind::TrailingBytes,
-                self.offset(),
-                "end of JSON",
-            )),
-            Err(_) => Ok(()),
+        self.token();
+        if self.rest.is_empty() {
+            return Ok(());
         }
+        Err(DecodeError::new(
+            DecodeErrorKind::TrailingBytes,
+            self.offset(),
+            "end of JSON",
+        ))
     }
 
     /// Takes `true`, `false` or `null`.
     pub(super) fn literal(&mut self, field: &'static str) -> Result<Option<bool>, DecodeError> {
-        for (word, value) in [("null", None), ("true", Some(true)), ("false", Some(false))] {
-            if self.rest().starts_with(word.as_bytes()) {
-                self.advance(word.len());
-                return Ok(value);
+        let (value, rest) = match self.rest {
+            [b'n', b'u', b'l', b'l', rest @ ..] => (None, rest),
+            [b't', b'r', b'u', b'e', rest @ ..] => (Some(true), rest),
+            [b'f', b'a', b'l', b's', b'e', rest @ ..] => (Some(false), rest),
+            rest => {
+                let is_cut = |word: &&str| word.as_bytes().starts_with(rest);
+                if ["null", "true", "false"].iter().any(is_cut) {
+                    self.advance(rest.len());
+                }
+                return Err(self.unexpected(field));
             }
-            if word.as_bytes().starts_with(self.rest()) {
-                self.position = self.text.len();
-            }
-        }
-        Err(self.unexpected(field))
+        };
+        self.rest = rest;
+        Ok(value)
     }
 
     /// Takes a string.
+    #[inline]
     pub(super) fn string(&mut self, field: &'static str) -> Result<Str<'a>, DecodeError> {
         self.punctuation(b'"', field)?;
-        let start = self.position;
-        let mut escaped = false;
+        let plain = plain_bytes(self.rest);
+        if let Some((raw, [b'"', rest @ ..])) = self.rest.split_at_checked(plain) {
+            self.rest = rest;
+            let escaped = false;
+            return Ok(Str { raw, escaped });
+        }
+        self.escaped_string(plain, field)
+    }
+
+    /// Takes the rest of a string behind its quote, whose first `plain` bytes are no escapes.
+    fn escaped_string(
+        &mut self,
+        plain: usize,
+        field: &'static str,
+    ) -> Result<Str<'a>, DecodeError> {
+        let (text, start) = (self.rest, self.offset());
+        self.advance(plain);
         loop {
-            self.advance(plain_bytes(self.rest()));
-            match self.rest().first() {
-                Some(b'"') => {
-                    let raw = self.text.get(start..self.position).unwrap_or_default();
-                    self.advance(1);
-                    return Ok(Str { raw, escaped });
-                }
+            match self.rest.first() {
+                Some(b'"') => break,
                 Some(b'\\') => self.escape(field)?,
                 _ => return Err(self.unexpected(field)),
             }
-            escaped = true;
+            self.advance(plain_bytes(self.rest));
         }
+        let raw = text.get(..self.offset() - start).unwrap_or_default();
+        self.advance(1);
+        Ok(Str { raw, escaped: true })
     }
 
     fn escape(&mut self, field: &'static str) -> Result<(), DecodeError> {
+        // Nearly all are these, with which servers write what is not ASCII.
+        if let [b'\\', b'u', digits @ ..] = self.rest
+            && let Some((digits, rest)) = digits.split_first_chunk::<4>()
+            && digits.iter().all(u8::is_ascii_hexdigit)
+        {
+            self.rest = rest;
+            return Ok(());
+        }
         self.advance(1);
-        let hexadecimal = match self.rest().first() {
+        let hexadecimal = match self.rest.first() {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 0,
             Some(b'u') => 4,
             _ => return Err(self.unexpected(field)),
         };
         self.advance(1);
         for _ in 0..hexadecimal {
-            if !self.rest().first().is_some_and(u8::is_ascii_hexdigit) {
+            if !self.rest.first().is_some_and(u8::is_ascii_hexdigit) {
                 return Err(self.unexpected(field));
             }
             self.advance(1);
@@ -193,123 +220,131 @@ impl<'a> Parser<'a> {
 
     /// Takes a number.
     pub(super) fn number(&mut self, field: &'static str) -> Result<Number, DecodeError> {
-        if let Some(integer) = self.short_integer() {
+        let text = self.rest;
+        let unsigned = text.strip_prefix(b"-").unwrap_or(text);
+        let (integer, after) = leading_digits(unsigned);
+        let digits = unsigned.len() - after.len();
+        let has_leading_zero = digits > 1 && unsigned.first() == Some(&b'0');
+        let is_whole = !matches!(after, [b'.' | b'e' | b'E', ..]);
+        // 64 bits hold every number of 18 digits. Nearly all numbers are as short.
+        if is_whole && (1..=18).contains(&digits) && !has_leading_zero {
+            self.rest = after;
+            let is_negative = unsigned.len() < text.len();
+            return Ok(Number::Integer(if is_negative {
+                -integer
+            } else {
+                integer
+            }));
+        }
+        // What follows a leading zero is not part of the number.
+        self.rest = if has_leading_zero {
+            unsigned.get(1..).unwrap_or_default()
+        } else {
+            after
+        };
+        if digits == 0 {
+            return Err(self.unexpected(field));
+        }
+        let is_whole = !matches!(self.rest, [b'.' | b'e' | b'E', ..]);
+        if let [b'.', fraction @ ..] = self.rest {
+            self.rest = fraction;
+            self.digits(field)?;
+        }
+        if let [b'e' | b'E', exponent @ ..] = self.rest {
+            self.rest = match exponent {
+                [b'+' | b'-', exponent @ ..] => exponent,
+                exponent => exponent,
+            };
+            self.digits(field)?;
+        }
+        let text = text.get(..text.len() - self.rest.len());
+        // The bytes are digits and signs, and the syntax was checked: neither fails.
+        let text = text.and_then(|text| core::str::from_utf8(text).ok());
+        debug_assert!(text.is_some(), "numbers are ASCII");
+        let text = text.unwrap_or_default();
+        if is_whole && let Ok(integer) = text.parse() {
             return Ok(Number::Integer(integer));
         }
-        let start = self.position;
-        self.one_of(b"-");
-        if !self.one_of(b"0") {
-            self.digits(field)?;
-        }
-        let fraction = self.one_of(b".");
-        if fraction {
-            self.digits(field)?;
-        }
-        let exponent = self.one_of(b"eE");
-        if exponent {
-            self.one_of(b"+-");
-            self.digits(field)?;
-        }
-        let text = self.text.get(start..self.position).unwrap_or_default();
-        if !fraction
-            && !exponent
-            && let Ok(integer) = text.parse()
-        {
-            return Ok(Number::Integer(integer));
-        }
-        // Cannot fail: the syntax was checked. A number that is too large becomes infinite.
+        // A number that is too large becomes infinite.
         Ok(Number::Double(text.parse().unwrap_or(f64::NAN)))
     }
 
-    /// Takes a number of at most 18 digits without fraction and exponent, as nearly all numbers are.
-    /// Returns `None`, and takes nothing, for anything else.
-    fn short_integer(&mut self) -> Option<i64> {
-        // 64 bits hold every number of 18 digits.
-        const MAX_DIGITS: usize = 18;
-        let (sign, digits) = match self.rest() {
-            [b'-', digits @ ..] => (-1, digits),
-            digits => (1, digits),
-        };
-        let (mut number, mut count) = (0_i64, 0);
-        for byte in digits.iter().take(MAX_DIGITS) {
-            if !byte.is_ascii_digit() {
-                break;
-            }
-            number = number * 10 + i64::from(byte - b'0');
-            count += 1;
+    fn digits(&mut self, field: &'static str) -> Result<(), DecodeError> {
+        let (_, rest) = leading_digits(self.rest);
+        if rest.len() == self.rest.len() {
+            return Err(self.unexpected(field));
         }
-        let is_whole = !matches!(digits.get(count), Some(b'0'..=b'9' | b'.' | b'e' | b'E'));
-        let has_leading_zero = count > 1 && digits.first() == Some(&b'0');
-        if count == 0 || !is_whole || has_leading_zero {
-            return None;
-        }
-        self.advance(count + usize::from(sign < 0));
-        Some(sign * number)
+        self.rest = rest;
+        Ok(())
     }
 
     /// Takes a value as a string of the characters that it consists of. Meant for numbers and
     /// literals, which have nothing to escape.
     pub(super) fn verbatim(&mut self, field: &'static str) -> Result<Str<'a>, DecodeError> {
-        let start = self.position;
-        self.skip(field, &mut 1)?;
-        let raw = self.text.get(start..self.position).unwrap_or_default();
-        Ok(Str {
-            raw,
-            escaped: false,
-        })
+        let text = self.rest;
+        self.skip(field, &mut 1, 0)?;
+        let raw = text.get(..text.len() - self.rest.len()).unwrap_or_default();
+        let escaped = false;
+        Ok(Str { raw, escaped })
     }
 
     /// Skips a value, however deeply it is nested. Its syntax is checked like that of any other.
-    /// Takes the number of values and keys in it, with itself, from `left`.
+    /// Takes the number of values and keys in it, with itself, from `left`, except for those that
+    /// are nested more than `depth` deep in it: they cost a fraction of the others, because nothing
+    /// is made of them.
     ///
     /// # Errors
     /// `TooManyValues` if it has more than are left.
-    pub(super) fn skip(&mut self, field: &'static str, left: &mut u32) -> Result<(), DecodeError> {
-        // One bit for each open list: set for an object. Recursion would let the text decide how
-        // much stack is used. The innermost 64 are in a word of their own, because few values are
-        // nested deeper and a hostile text has thousands of them.
-        let (mut bits, mut outside) = (0_u64, Vec::<u64>::new());
-        let mut depth = 0_usize;
+    pub(super) fn skip(
+        &mut self,
+        field: &'static str,
+        left: &mut u32,
+        depth: u32,
+    ) -> Result<(), DecodeError> {
+        let mut lists = Lists::default();
+        let count = |parser: &Self, left: &mut u32, lists: &Lists| {
+            if lists.depth <= depth as usize {
+                *left = left.checked_sub(1).ok_or_else(|| parser.too_many(field))?;
+            }
+            Ok(())
+        };
         loop {
             // A value begins.
-            let mut is_first = false;
-            let first = self.token(field)?;
-            *left = left.checked_sub(1).ok_or_else(|| self.too_many(field))?;
+            let first = self.token();
+            count(self, left, &lists)?;
             match first {
                 b'"' => self.string(field).map(drop)?,
                 b'-' | b'0'..=b'9' => self.number(field).map(drop)?,
                 bracket @ (b'[' | b'{') => {
-                    self.advance(1);
-                    if depth > 0 && depth.is_multiple_of(64) {
-                        outside.push(bits);
-                        bits = 0;
+                    let is_object = bracket == b'{';
+                    let close = if is_object { b'}' } else { b']' };
+                    if self.open([bracket, close], field)? {
+                        lists.push(is_object);
+                        if is_object {
+                            count(self, left, &lists)?;
+                            self.string("JSON key")?;
+                            self.punctuation(b':', field)?;
+                        }
+                        continue;
                     }
-                    bits = bits << 1 | u64::from(bracket == b'{');
-                    depth += 1;
-                    is_first = true;
                 }
                 _ => self.literal(field).map(drop)?,
             }
-            // It ended, or a list was opened. Lists are closed until another element follows.
+            // It ended. Lists are closed until another element follows.
             loop {
-                let Some(above) = depth.checked_sub(1) else {
+                let Some(is_object) = lists.innermost() else {
                     return Ok(());
                 };
-                let is_object = bits & 1 != 0;
                 let close = if is_object { b'}' } else { b']' };
-                if self.more(&mut is_first, close, field)? {
+                if self.another(close, field)? {
                     if is_object {
-                        *left = left.checked_sub(1).ok_or_else(|| self.too_many(field))?;
+                        count(self, left, &lists)?;
                         self.string("JSON key")?;
                         self.punctuation(b':', field)?;
                     }
                     break;
                 }
-                depth = above;
-                bits >>= 1;
-                if depth > 0 && depth.is_multiple_of(64) {
-                    bits = outside.pop().unwrap_or_default();
-                }
+                lists.pop();
             }
         }
     }
@@ -318,128 +353,213 @@ impl<'a> Parser<'a> {
     const fn too_many(&self, field: &'static str) -> DecodeError {
         DecodeError::new(DecodeErrorKind::TooManyValues, self.offset(), field)
     }
+}
+
+/// The open lists of a skipped value, with one bit for each: set for an object. Recursion would let
+/// the text decide how much stack is used. The innermost 64 are in a word of their own, because few
+/// values are nested deeper and a hostile text has thousands of them.
+#[derive(Default)]
+struct Lists {
+    bits: u64,
+    outside: Vec<u64>,
+    depth: usize,
+}
+
+impl Lists {
+    #[inline]
+    fn push(&mut self, is_object: bool) {
+        if self.depth > 0 && self.depth.is_multiple_of(64) {
+            self.outside.push(self.bits);
+        }
+        self.bits = self.bits << 1 | u64::from(is_object);
+        self.depth += 1;
+    }
+
+    /// Whether the innermost list is an object; `None` if no list is open.
+    #[inline]
+    const fn innermost(&self) -> Option<bool> {
+        if self.depth == 0 {
+            None
+        } else {
+            Some(self.bits & 1 != 0)
+        }
+    }
 
     #[inline]
-    fn one_of<const N: usize>(&mut self, wanted: &[u8; N]) -> bool {
-        let found = self
-            .rest()
-            .first()
-            .is_some_and(|byte| wanted.iter().any(|one| one == byte));
-        self.advance(usize::from(found));
-        found
-    }
-
-    fn digits(&mut self, field: &'static str) -> Result<(), DecodeError> {
-        let count = self
-            .rest()
-            .iter()
-            .take_while(|byte| byte.is_ascii_digit())
-            .count();
-        if count == 0 {
-            return Err(self.unexpected(field));
+    fn pop(&mut self) {
+        debug_assert!(self.depth > 0, "only an open list is closed");
+        self.depth = self.depth.saturating_sub(1);
+        self.bits >>= 1;
+        if self.depth > 0 && self.depth.is_multiple_of(64) {
+            self.bits = self.outside.pop().unwrap_or_default();
         }
-        self.advance(count);
-        Ok(())
     }
+}
+
+/// How many bytes are looked at together.
+const CHUNK: usize = 32;
+
+/// The number at the beginning of `text`, and what follows it. Of a number of more than 18 digits
+/// only the length matters.
+#[inline]
+fn leading_digits(text: &[u8]) -> (i64, &[u8]) {
+    let (mut number, mut rest) = (0_i64, text);
+    while let [digit @ b'0'..=b'9', after @ ..] = rest {
+        number = number
+            .wrapping_mul(10)
+            .wrapping_add(i64::from(digit - b'0'));
+        rest = after;
+    }
+    (number, rest)
 }
 
 /// How many bytes at the beginning of `text` a string can hold as they are: up to the first quote,
 /// backslash or control character.
+#[inline]
 fn plain_bytes(text: &[u8]) -> usize {
+    // A first word by itself, because most strings are short.
+    let start = match text.first_chunk::<8>() {
+        Some(word) => match plain_in_word(*word) {
+            8 => plain_chunks(text),
+            plain => return plain,
+        },
+        None => 0,
+    };
+    let rest = text.get(start..).unwrap_or_default();
+    let (words, _) = rest.as_chunks::<8>();
+    let mut plain = start;
+    for word in words {
+        let in_word = plain_in_word(*word);
+        plain += in_word;
+        if in_word < 8 {
+            return plain;
+        }
+    }
+    let rest = text.get(plain..).unwrap_or_default();
+    let is_special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
+    plain + rest.iter().position(is_special).unwrap_or(rest.len())
+}
+
+/// How many bytes of a text are plain, in whole chunks: without a branch for each byte, the compiler
+/// uses vectors.
+fn plain_chunks(text: &[u8]) -> usize {
+    let (chunks, _) = text.as_chunks::<CHUNK>();
+    let is_plain = |chunk: &&[u8; CHUNK]| {
+        let special = |byte: u8| byte < 0x20 || byte == b'"' || byte == b'\\';
+        !chunk.iter().fold(false, |any, byte| any | special(*byte))
+    };
+    chunks.iter().take_while(is_plain).count() * CHUNK
+}
+
+/// How many of these bytes are plain.
+#[inline]
+const fn plain_in_word(word: [u8; 8]) -> usize {
     const EACH: u64 = u64::MAX / 0xFF;
     const TOP: u64 = EACH * 0x80;
     // Sets the top bit of each byte below `limit`, which is at most 0x80. A byte behind the first of
     // these may be marked too; only the first one counts.
-    let below = |word: u64, limit: u64| word.wrapping_sub(EACH * limit) & !word & TOP;
-    let (words, rest) = text.as_chunks::<8>();
-    for (index, word) in words.iter().enumerate() {
-        let word = u64::from_le_bytes(*word);
-        let quotes = below(word ^ (EACH * u64::from(b'"')), 1);
-        let backslashes = below(word ^ (EACH * u64::from(b'\\')), 1);
-        let special = quotes | backslashes | below(word, 0x20);
-        if special != 0 {
-            return index * 8 + special.trailing_zeros() as usize / 8;
-        }
+    const fn below(word: u64, limit: u64) -> u64 {
+        word.wrapping_sub(EACH * limit) & !word & TOP
     }
-    let is_special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
-    let plain = rest.iter().position(is_special);
-    text.len() - rest.len() + plain.unwrap_or(rest.len())
+    let word = u64::from_le_bytes(word);
+    let quotes = below(word ^ (EACH * b'"' as u64), 1);
+    let backslashes = below(word ^ (EACH * b'\\' as u64), 1);
+    let special = quotes | backslashes | below(word, 0x20);
+    special.trailing_zeros() as usize / 8
 }
 
 impl<'a> Str<'a> {
     /// The text, if it contains no escape.
-    pub(super) const fn plain(&self) -> Option<&'a str> {
+    #[inline]
+    pub(super) const fn plain(&self) -> Option<&'a [u8]> {
         if self.escaped { None } else { Some(self.raw) }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.raw.is_empty()
-    }
-
     /// Passes the parts of the text to `each`, with escapes resolved.
-    pub(super) fn parts<E>(&self, mut each: impl FnMut(&str) -> Result<(), E>) -> Result<(), E> {
+    pub(super) fn parts<E>(&self, mut each: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
         let mut rest = self.raw;
-        while let Some((plain, escape)) = rest.split_once('\\') {
-            each(plain)?;
+        while let Some(at) = rest.iter().position(|byte| *byte == b'\\') {
+            let (plain, escape) = rest.split_at_checked(at).unwrap_or_default();
+            if !plain.is_empty() {
+                each(plain)?;
+            }
             let (character, after) = unescaped(escape);
-            each(character.encode_utf8(&mut [0; 4]))?;
+            each(character.encode_utf8(&mut [0; 4]).as_bytes())?;
             rest = after;
         }
         each(rest)
     }
 
-    /// Whether the string equals this text.
-    pub(super) fn is(&self, text: &str) -> bool {
-        if let Some(plain) = self.plain() {
-            return plain == text;
+    /// The text, with escapes resolved in `resolved`; no text if that is too short for one with
+    /// escapes. For keys, which nobody escapes.
+    #[inline]
+    pub(super) fn short<'s, const N: usize>(&self, resolved: &'s mut [u8; N]) -> &'s [u8]
+    where
+        'a: 's,
+    {
+        match self.plain() {
+            Some(plain) => plain,
+            None => self.resolved(resolved),
         }
-        let mut left = Some(text);
-        let _ = self.parts(|part| {
-            left = left.and_then(|left| left.strip_prefix(part));
-            left.map(drop).ok_or(())
+    }
+
+    #[cold]
+    fn resolved<'s>(&self, resolved: &'s mut [u8]) -> &'s [u8] {
+        let mut length = 0;
+        let copied: Result<(), ()> = self.parts(|part| {
+            let end = length + part.len();
+            let space = resolved.get_mut(length..end).ok_or(())?;
+            space.copy_from_slice(part);
+            length = end;
+            Ok(())
         });
-        left == Some("")
+        if copied.is_err() {
+            length = 0;
+        }
+        resolved.get(..length).unwrap_or_default()
     }
 }
 
-/// Resolves the escape behind a backslash. Also returns the rest.
-fn unescaped(text: &str) -> (char, &str) {
-    let mut characters = text.chars();
-    let character = match characters.next() {
-        Some('b') => '\u{8}',
-        Some('f') => '\u{c}',
-        Some('n') => '\n',
-        Some('r') => '\r',
-        Some('t') => '\t',
-        Some('u') => return unit(characters.as_str()),
-        other => other.unwrap_or(char::REPLACEMENT_CHARACTER),
+/// Resolves the escape at the beginning of `text`. Also returns the rest.
+fn unescaped(text: &[u8]) -> (char, &[u8]) {
+    let (character, rest) = match text {
+        [_, b'u', rest @ ..] => return unit(rest),
+        [_, b'b', rest @ ..] => ('\u{8}', rest),
+        [_, b'f', rest @ ..] => ('\u{c}', rest),
+        [_, b'n', rest @ ..] => ('\n', rest),
+        [_, b'r', rest @ ..] => ('\r', rest),
+        [_, b't', rest @ ..] => ('\t', rest),
+        // A quote, a backslash or a slash: the syntax was checked.
+        [_, other, rest @ ..] => (char::from(*other), rest),
+        _ => (char::REPLACEMENT_CHARACTER, &[][..]),
     };
-    (character, characters.as_str())
+    (character, rest)
 }
 
 /// Resolves the escape behind `\u`: one UTF-16 unit, or two that form a pair. Half a pair becomes
 /// U+FFFD.
-fn unit(text: &str) -> (char, &str) {
+fn unit(text: &[u8]) -> (char, &[u8]) {
     let (first, rest) = hexadecimal(text);
-    if let Some(second) = rest.strip_prefix("\\u") {
+    if let Some(character) = char::from_u32(u32::from(first)) {
+        return (character, rest);
+    }
+    if let [b'\\', b'u', second @ ..] = rest {
         let (second, after) = hexadecimal(second);
-        if let Some(Ok(pair)) = char::decode_utf16([first, second]).next()
-            && pair.len_utf16() == 2
-        {
+        if let Some(Ok(pair)) = char::decode_utf16([first, second]).next() {
             return (pair, after);
         }
     }
-    (
-        char::from_u32(u32::from(first)).unwrap_or(char::REPLACEMENT_CHARACTER),
-        rest,
-    )
+    (char::REPLACEMENT_CHARACTER, rest)
 }
 
-fn hexadecimal(text: &str) -> (u16, &str) {
-    let (digits, rest) = text.split_at_checked(4).unwrap_or((text, ""));
-    // The syntax was checked, so this default is not reached. It is half a pair, which becomes
-    // U+FFFD.
-    (u16::from_str_radix(digits, 16).unwrap_or(0xD800), rest)
+fn hexadecimal(text: &[u8]) -> (u16, &[u8]) {
+    let (digits, rest) = text.split_at_checked(4).unwrap_or((text, &[]));
+    // The syntax was checked, so each digit is one.
+    let digit = |byte: &u8| char::from(*byte).to_digit(16).unwrap_or_default() as u16;
+    let unit = digits
+        .iter()
+        .fold(0_u16, |unit, byte| unit << 4 | digit(byte));
+    (unit, rest)
 }
 
 #[cfg(test)]
@@ -480,7 +600,7 @@ mod tests {
                     (Ok(Number::Double(_)), Err(_)) => {}
                     other => panic!("{text}: {other:?}"),
                 }
-                assert_eq!(parser.position, text.len());
+                assert_eq!(parser.offset(), text.len());
             }
         }
         for (text, taken) in [("0", 1), ("-0", 2), ("01", 1), ("7]", 1), ("-07", 2)] {
@@ -489,7 +609,7 @@ mod tests {
                 panic!("{text}");
             };
             assert_eq!(
-                (number.to_string(), parser.position),
+                (number.to_string(), parser.offset()),
                 (
                     if taken == 1 {
                         text[..1].to_string()

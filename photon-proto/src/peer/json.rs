@@ -35,25 +35,33 @@ pub(super) enum Item {
 }
 
 impl Frames {
-    /// Begins the next text message. On an error, returns it with the message.
+    /// Takes the first frame of the next text message. Keeps a copy of the message only if it has
+    /// more of them, which few have. Without frames the message has no meaning.
     pub(super) fn begin(
         &mut self,
         role: Role,
         limits: &Limits,
-        text: Vec<u8>,
-    ) -> Result<(), (DecodeError, Vec<u8>)> {
+        text: &[u8],
+        message: &mut Vec<u8>,
+    ) -> Option<Item> {
         debug_assert!(
             self.reader.is_none(),
             "the message before is taken to its end"
         );
-        let bytes = text.len();
-        self.reader = Some(match role {
-            // A server relays what others send.
-            Role::Client => Reader::tolerant(role, limits, text)?,
-            Role::Server => Reader::owned(role, limits, text)?,
-        });
-        self.bytes = bytes;
-        Ok(())
+        let mut reader = match Reader::received(role, limits, text) {
+            Ok(reader) => reader,
+            Err(error) => {
+                message.clear();
+                message.extend_from_slice(text);
+                return Some(Item::Bad(error));
+            }
+        };
+        let item = next(&mut reader, message);
+        if !reader.is_at_end() {
+            self.bytes = text.len();
+            self.reader = Some(reader.into_owned());
+        }
+        item
     }
 
     pub(super) const fn is_empty(&self) -> bool {
@@ -68,33 +76,38 @@ impl Frames {
     /// The next frame; `message` is overwritten.
     pub(super) fn next(&mut self, message: &mut Vec<u8>) -> Option<Item> {
         let reader = self.reader.as_mut()?;
-        message.clear();
-        let item = match reader.next(message) {
-            Ok(None) => None,
-            Ok(Some(Frame::Session(_))) => Some(Item::Session),
-            Ok(Some(Frame::Message(_))) => Some(Item::Message),
-            Ok(Some(Frame::PingRequest { client_time })) => Some(Item::Ping { client_time }),
-            Ok(Some(Frame::PingResponse {
-                client_time,
-                server_time,
-            })) => Some(Item::PingAnswer {
-                server_time,
-                client_time,
-            }),
-            Err(error) => {
-                let (start, frame) = reader.frame();
-                message.clear();
-                message.extend_from_slice(frame.as_bytes());
-                Some(Item::Bad(DecodeError {
-                    offset: error.offset.saturating_sub(start),
-                    ..error
-                }))
-            }
-        };
+        let item = next(reader, message);
         if reader.is_at_end() {
             self.reader = None;
         }
         item
+    }
+}
+
+/// Takes a frame; `message` is overwritten.
+fn next(reader: &mut Reader<'_>, message: &mut Vec<u8>) -> Option<Item> {
+    message.clear();
+    match reader.next(message) {
+        Ok(None) => None,
+        Ok(Some(Frame::Session(_))) => Some(Item::Session),
+        Ok(Some(Frame::Message(_))) => Some(Item::Message),
+        Ok(Some(Frame::PingRequest { client_time })) => Some(Item::Ping { client_time }),
+        Ok(Some(Frame::PingResponse {
+            client_time,
+            server_time,
+        })) => Some(Item::PingAnswer {
+            server_time,
+            client_time,
+        }),
+        Err(error) => {
+            let (start, frame) = reader.frame();
+            message.clear();
+            message.extend_from_slice(frame.as_bytes());
+            Some(Item::Bad(DecodeError {
+                offset: error.offset.saturating_sub(start),
+                ..error
+            }))
+        }
     }
 }
 

@@ -176,19 +176,18 @@ impl Whole {
         clock: &mut PeerClock,
         config: &PeerConfig,
     ) -> Option<Inbound<Range<usize>>> {
-        if self.frames.is_empty() {
-            let range = self.incoming.next()?;
-            let text = self.incoming.message_mut(range).to_vec();
-            if let Err((error, text)) = self.frames.begin(self.role, &config.limits, text) {
-                self.message = text;
-                let message = 0..self.message.len();
-                return Some(Inbound::Bad { error, message });
-            }
-        }
         if self.message.capacity() > MAX_SPARE_BYTES {
             self.message = Vec::new();
         }
-        let Some(item) = self.frames.next(&mut self.message) else {
+        let item = if self.frames.is_empty() {
+            let range = self.incoming.next()?;
+            let text = self.incoming.message_mut(range);
+            self.frames
+                .begin(self.role, &config.limits, text, &mut self.message)
+        } else {
+            self.frames.next(&mut self.message)
+        };
+        let Some(item) = item else {
             // A text message without frames means nothing.
             return Some(Inbound::Ignored);
         };

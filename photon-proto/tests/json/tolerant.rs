@@ -249,3 +249,39 @@ fn sound07_too_many_values_cost_only_their_own_element() {
         Err(DecodeErrorKind::TooManyValues)
     );
 }
+
+/// Of what is nested too deeply nothing is made, so that it costs only its own value, however much it
+/// is.
+#[test]
+fn sound07_values_that_are_nested_too_deeply_do_not_count() {
+    let limits = Limits {
+        max_values: 100,
+        ..LIMITS
+    };
+    let nested = |open: &str, inner: &str, close: &str, levels: usize| {
+        format!("{}{inner}{}", open.repeat(levels), close.repeat(levels))
+    };
+    let ones = vec!["1"; 5_000].join(",");
+    for deep in [
+        nested("[", "", "]", 5_000),
+        nested("{\"k\":", "[]", "}", 5_000),
+        nested("[{\"k\":[0,", "1", ",2]}]", 700),
+        nested("[", &ones, "]", 40),
+        nested("[", &format!("{{\"k\":[{ones}]}}"), "]", 40),
+    ] {
+        let json = format!(
+            "~j~{{\"vals\":[1,\"general\",2,[\"a\",{deep},[7],{deep},\"c\"],8,3],\"evt\":0}}"
+        );
+        let bytes = message(&limits, framed(&json).into_bytes()).unwrap();
+        assert_eq!(elements(&limits, &bytes), [true, false, true, false, true]);
+        // An error in it is one of the message, as anywhere else.
+        let json = json.replace("],8,3]", "]],8,3]");
+        assert!(message(&limits, framed(&json).into_bytes()).is_err());
+    }
+    // What is not too deep counts, in whatever is skipped.
+    let other = format!("~j~{{\"evt\":0,\"other\":[[{ones}]]}}");
+    assert_eq!(
+        message(&limits, framed(&other).into_bytes()),
+        Err(DecodeErrorKind::TooManyValues)
+    );
+}
