@@ -315,10 +315,17 @@ impl<'a> Parser<'a> {
             match first {
                 b'"' => self.string(field).map(drop)?,
                 b'-' | b'0'..=b'9' => self.number(field).map(drop)?,
+                b'[' if lists.push_arrays(self.rest) => {
+                    self.advance(LISTS);
+                    continue;
+                }
                 bracket @ (b'[' | b'{') => {
+                    self.advance(1);
                     let is_object = bracket == b'{';
                     let close = if is_object { b'}' } else { b']' };
-                    if self.open([bracket, close], field)? {
+                    if self.token() == close {
+                        self.advance(1);
+                    } else {
                         lists.push(is_object);
                         if is_object {
                             count(self, left, &lists)?;
@@ -335,6 +342,10 @@ impl<'a> Parser<'a> {
                 let Some(is_object) = lists.innermost() else {
                     return Ok(());
                 };
+                if lists.pop_arrays(self.rest) {
+                    self.advance(LISTS);
+                    continue;
+                }
                 let close = if is_object { b'}' } else { b']' };
                 if self.another(close, field)? {
                     if is_object {
@@ -368,11 +379,43 @@ struct Lists {
 impl Lists {
     #[inline]
     fn push(&mut self, is_object: bool) {
-        if self.depth > 0 && self.depth.is_multiple_of(64) {
+        if self.depth > 0 && self.depth.is_multiple_of(LISTS) {
             self.outside.push(self.bits);
         }
         self.bits = self.bits << 1 | u64::from(is_object);
         self.depth += 1;
+    }
+
+    /// Opens so many arrays at once as fit into a word, if the text begins with their brackets, and
+    /// the word is empty: a hostile text can consist of little else. Each is followed by another
+    /// bracket or value, so none of them is empty.
+    #[inline]
+    fn push_arrays(&mut self, text: &[u8]) -> bool {
+        let is_long = self.depth.is_multiple_of(LISTS) && begins_with_lists(text, b'[');
+        // The bracket behind them would close the last one.
+        let fits = is_long && text.get(LISTS).is_some_and(|next| *next == b'[');
+        if fits {
+            if self.depth > 0 {
+                self.outside.push(self.bits);
+            }
+            self.bits = 0;
+            self.depth += LISTS;
+        }
+        fits
+    }
+
+    /// Closes all arrays of a full word at once, if the text begins with their brackets.
+    #[inline]
+    fn pop_arrays(&mut self, text: &[u8]) -> bool {
+        let are_arrays = self.depth > 0 && self.depth.is_multiple_of(LISTS) && self.bits == 0;
+        let fits = are_arrays && begins_with_lists(text, b']');
+        if fits {
+            self.depth -= LISTS;
+            if self.depth > 0 {
+                self.bits = self.outside.pop().unwrap_or_default();
+            }
+        }
+        fits
     }
 
     /// Whether the innermost list is an object; `None` if no list is open.
@@ -390,10 +433,24 @@ impl Lists {
         debug_assert!(self.depth > 0, "only an open list is closed");
         self.depth = self.depth.saturating_sub(1);
         self.bits >>= 1;
-        if self.depth > 0 && self.depth.is_multiple_of(64) {
+        if self.depth > 0 && self.depth.is_multiple_of(LISTS) {
             self.bits = self.outside.pop().unwrap_or_default();
         }
     }
+}
+
+/// The number of lists in a word.
+const LISTS: usize = u64::BITS as usize;
+
+/// Whether a text begins with so many of these brackets as a word has lists. The first is compared
+/// alone, because few texts do.
+#[inline]
+fn begins_with_lists(text: &[u8], bracket: u8) -> bool {
+    text.first() == Some(&bracket)
+        && text.first_chunk::<LISTS>().is_some_and(|all| {
+            all.iter()
+                .fold(true, |same, byte| same & (*byte == bracket))
+        })
 }
 
 /// How many bytes are looked at together.

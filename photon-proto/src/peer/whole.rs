@@ -21,6 +21,10 @@ use core::ops::Range;
 /// First byte of a ping answer without a message around it, which official clients accept over
 /// WebSocket. Spec: wire.md 7.1.
 const BARE_PING: u8 = 0xF0;
+/// A message of JSON that has so many bytes in 1.8 is handed out by the call behind the one that has
+/// transcoded it: both together may take longer than a call should.
+#[cfg(feature = "json")]
+const LARGE_BYTES: usize = 16 * 1024;
 /// How many emptied buffers are kept for the next messages, and how large each may be.
 const MAX_SPARE: usize = 8;
 const MAX_SPARE_BYTES: usize = 16 * 1024;
@@ -38,6 +42,9 @@ pub(super) struct Whole {
     /// The message of the frame that was taken last, or a bad text message.
     #[cfg(feature = "json")]
     message: Vec<u8>,
+    /// Whether that message is large and was not handed out yet.
+    #[cfg(feature = "json")]
+    is_held: bool,
     /// None of them is empty.
     outgoing: VecDeque<Vec<u8>>,
     outgoing_bytes: usize,
@@ -67,6 +74,8 @@ impl Whole {
             frames: json::Frames::default(),
             #[cfg(feature = "json")]
             message: Vec::new(),
+            #[cfg(feature = "json")]
+            is_held: false,
             outgoing: VecDeque::new(),
             outgoing_bytes: 0,
             spare: Vec::new(),
@@ -85,7 +94,7 @@ impl Whole {
     /// The latest message counts as taken: its owner is done with it.
     pub(super) fn release_memory(&mut self, kept_bytes: usize) {
         #[cfg(feature = "json")]
-        if self.message.capacity() > kept_bytes {
+        if self.message.capacity() > kept_bytes && !self.is_held {
             self.message = Vec::new();
         }
         self.incoming.release_memory(kept_bytes);
@@ -137,7 +146,7 @@ impl Whole {
 
     pub(super) fn has_next(&self) -> bool {
         #[cfg(feature = "json")]
-        if !self.frames.is_empty() {
+        if !self.frames.is_empty() || self.is_held {
             return true;
         }
         !self.incoming.is_empty()
@@ -176,6 +185,10 @@ impl Whole {
         clock: &mut PeerClock,
         config: &PeerConfig,
     ) -> Option<Inbound<Range<usize>>> {
+        if core::mem::take(&mut self.is_held) {
+            let message = 0..self.message.len();
+            return Some(decrypted(&mut self.message, message, None));
+        }
         if self.message.capacity() > MAX_SPARE_BYTES {
             self.message = Vec::new();
         }
@@ -202,6 +215,10 @@ impl Whole {
                 client_time,
             } => on_ping_answer(clock, now, server_time, client_time),
             Item::Ping { client_time } => Inbound::Ping { client_time },
+            Item::Message if message.len() >= LARGE_BYTES => {
+                self.is_held = true;
+                Inbound::Nothing
+            }
             Item::Message => decrypted(&mut self.message, message, None),
             Item::Bad(error) => Inbound::Bad { error, message },
         })
@@ -221,6 +238,7 @@ impl Whole {
         #[cfg(feature = "json")]
         {
             self.frames = json::Frames::default();
+            self.is_held = false;
         }
     }
 

@@ -109,3 +109,46 @@ fn sound19_far_more_text_than_wanted_ends_the_connection() {
         assert_eq!(peer.buffered_bytes(), peer.unsent_bytes());
     });
 }
+
+/// Transcoding a large message and decoding it may take longer together than a call should, so the
+/// owner can do something else in between.
+#[test]
+fn sound07_a_large_json_message_is_handed_out_by_the_call_behind_the_one_that_transcodes_it() {
+    let mut config = PeerConfig::default();
+    config.protocol = SubProtocol::Json;
+    config.encryption = Encryption::Off;
+    let mut random = Random::new([5; 32]);
+    let mut client = Peer::client(Arc::new(config), WIRE, "app", &mut random);
+    client.link_opened(NOW, false);
+    let mut greeting = Vec::new();
+    json::encode_session(&mut greeting, &Limits::DEFAULT, "0123456789abcdef").unwrap();
+    client.handle_bytes(NOW, &greeting);
+    drain(&mut client, NOW, &mut random);
+    for (filler, calls) in [(10, 1), (16_000, 1), (17_000, 2), (30_000, 2)] {
+        for _ in 0..2 {
+            client.handle_bytes(NOW, &text(true, 1, filler));
+        }
+        for _ in 0..2 {
+            for _ in 1..calls {
+                assert!(client.has_input());
+                assert_eq!(client.receive(NOW, &mut random), Inbound::Nothing);
+                // Nothing that happens in between changes it.
+                client.release_memory(0);
+                client.handle_timeout(NOW);
+            }
+            assert!(client.has_input());
+            let Inbound::Message { message, .. } = client.receive(NOW, &mut random) else {
+                panic!("a message of {filler}");
+            };
+            assert!(message.len() > filler && message.ends_with(b"xxx"));
+            client.release_memory(0);
+        }
+        assert!(!client.has_input());
+        assert_eq!(client.receive(NOW, &mut random), Inbound::Nothing);
+    }
+    // One that was not handed out is gone with the connection.
+    client.handle_bytes(NOW, &text(true, 1, 30_000));
+    assert_eq!(client.receive(NOW, &mut random), Inbound::Nothing);
+    client.abort();
+    assert!(!client.has_input());
+}
