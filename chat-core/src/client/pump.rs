@@ -27,6 +27,10 @@ const WORK_PER_ENCRYPTED_BYTE: u64 = 30;
 /// The additional work of each byte of JSON, which is parsed and transcoded.
 const WORK_PER_JSON_BYTE: u64 = 60;
 
+/// The work of taking a datagram, and of each byte of it: its commands are handled when it arrives.
+const WORK_PER_DATAGRAM: u64 = 2_000;
+const WORK_PER_DATAGRAM_BYTE: u64 = 12;
+
 /// The memory that a buffer keeps for the next message: enough for a history of 100 short ones.
 const KEPT_BYTES: usize = 32 * 1024;
 
@@ -60,6 +64,11 @@ impl ChatClient {
             if let Some(logged) = logged {
                 self.config
                     .log_net(log::Level::Debug, format_args!("{link}: {logged:?}"));
+            }
+            if let LinkInput::Received(bytes) = &input
+                && connection.peer.wire() == Wire::Datagram
+            {
+                self.stats.work += WORK_PER_DATAGRAM + WORK_PER_DATAGRAM_BYTE * bytes.len() as u64;
             }
             connection.handle_link(now, input);
             self.continue_restore();

@@ -66,6 +66,32 @@ fn sound07_work_bounds_a_call_and_the_rest_waits() {
     );
 }
 
+/// Commands are handled when their datagram arrives, and not in the next `service`.
+#[test]
+fn sound07_datagrams_count_as_work_when_they_arrive() {
+    on_front_end(
+        |config| config,
+        |mut harness| {
+            let link = harness.link();
+            let is_udp = matches!(harness.row.scheme, "udp://" | "");
+            for datagram in [&[][..], &[0x5A; 1_200]] {
+                let before = harness.client.stats().work;
+                let now = harness.now;
+                if is_udp {
+                    let input = LinkInput::Received(datagram);
+                    harness.client.handle_link(now, link, input);
+                    let work = harness.client.stats().work - before;
+                    assert!(work > datagram.len() as u64, "{work}");
+                }
+            }
+            let message = harness.event(99, &[(1, "x".into())]);
+            let before = harness.client.stats().work;
+            harness.deliver_without_pump(link, &message);
+            assert_eq!(harness.client.stats().work > before, is_udp);
+        },
+    );
+}
+
 #[test]
 fn sound07_values_count_as_work_and_not_only_bytes() {
     on_front_end(
