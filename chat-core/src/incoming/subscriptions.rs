@@ -130,9 +130,12 @@ impl Incoming<'_> {
                 continue;
             }
             let settled = repeats.settle(&mut self.pending.unsubscribe, name);
-            self.model
-                .on_leaving(self.now, &channel, self.events, self.stats);
-            self.model.on_unsubscribed(&channel);
+            // A list may hold thousands of unknown names, and each of the two would search for them.
+            if self.model.public.get(&channel).is_some() {
+                self.model
+                    .on_leaving(self.now, &channel, self.events, self.stats);
+                self.model.on_unsubscribed(&channel);
+            }
             let outcome = ChannelOutcome {
                 channel,
                 outcome: Outcome::Done,

@@ -37,7 +37,11 @@ pub(super) fn names<'a>(
     let mut names = Vec::new();
     params.elements(field, |name| {
         names.push(match name {
-            Element::Text(bytes) => String::from_utf8_lossy(bytes),
+            // The check alone takes less than the copy that a replacement needs.
+            Element::Text(bytes) => match core::str::from_utf8(bytes) {
+                Ok(name) => Cow::Borrowed(name),
+                Err(_) => String::from_utf8_lossy(bytes),
+            },
             Element::Other(value) => value
                 .text_lossy()
                 .unwrap_or(Cow::Owned(String::from(char::REPLACEMENT_CHARACTER))),

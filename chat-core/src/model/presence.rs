@@ -159,7 +159,11 @@ impl Presence {
             fits.then(|| Text::from(user))
         });
         let mut kept: BTreeSet<Text> = kept.collect();
-        self.subscribers.append(&mut kept);
+        if self.subscribers.is_empty() {
+            self.subscribers = kept;
+        } else {
+            self.subscribers.append(&mut kept);
+        }
         complete
     }
 
