@@ -35,6 +35,8 @@ pub fn start(server: &str) -> Result<(), Box<dyn Error>> {
             for intent in brain.frame(start.elapsed(), &mut game) {
                 chat.perform(&intent, &mut game);
             }
+            // `wait` returns early when data arrives, and each return costs one call: the game advances in
+            // even frames.
             let due = game.now + FRAME;
             while let Some(rest) = due.checked_sub(start.elapsed())
                 && !rest.is_zero()

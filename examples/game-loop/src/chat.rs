@@ -57,6 +57,7 @@ impl Chat {
             .max_subscribers(100)
             .or_plain();
         session.chat.subscribe([MEADOW], &meadow)?;
+        // No history: old steps are of no use to who enters. Who comes back gets those that were missed.
         session.chat.subscribe([STEPS], &SubscribeOptions::new())?;
         Ok(Self { session })
     }
@@ -65,6 +66,7 @@ impl Chat {
     /// Returns the time that the call took.
     pub fn frame(&mut self, game: &mut Game) -> Duration {
         let begin = Instant::now();
+        // Work that is left is done in the next frame: the library bounds each call, whatever arrives.
         let _more = self.session.service();
         let service = begin.elapsed();
         while let Some(event) = self.session.poll_event() {
@@ -109,6 +111,8 @@ impl Chat {
                 }
             }
             Intent::TakeStar { number, points } => {
+                // One call with an expected value, so that the server decides: of two players who ask, it
+                // changes the star and the points for one, and nothing for the other.
                 let next = [
                     (Value::from(STAR), number_value(number.wrapping_add(1))),
                     (
@@ -150,6 +154,7 @@ impl Chat {
                     }
                 }
             }
+            // A restored channel has no result of its own: nobody asked for it this time.
             Event::Restored { .. } => {
                 self.enter(game);
                 self.read_properties(game);
@@ -158,6 +163,8 @@ impl Chat {
                 read_steps(messages, game);
             }
             Event::ChatMessages { messages, .. } => {
+                // Messages that the server sends again are live for nobody; on the first visit they are
+                // simply what was written before.
                 let missed = messages.origin() != Origin::Live && game.was_away();
                 for message in messages.iter() {
                     let text = message.content.to_string();

@@ -95,6 +95,8 @@ impl Drop for Host {
 fn control(options: &ServerOptions, running: &mut Option<Running>, received: &Receiver<Troubles>) {
     while let Ok(troubles) = received.recv() {
         if troubles.stopped {
+            // Its sockets close. Over UDP the client notices nothing but silence, as with a server that
+            // lost its power.
             *running = None;
         } else if running.is_none() {
             match Server::bind(options) {

@@ -160,6 +160,7 @@ impl Game {
         let is_waiting = self
             .claimed
             .is_some_and(|(number, at)| number == self.star && self.now < at + CLAIM_TIME);
+        // The model does not count the point itself: only the server knows who was first.
         let distance = self.me.position.distance(field::star(self.star));
         if self.link.phase == Phase::Connected
             && !is_waiting
@@ -194,6 +195,8 @@ impl Game {
     /// Takes a step of a player, which walks there from now on.
     pub fn on_step(&mut self, user: &str, step: Step) {
         if user == self.me.id {
+            // Our own player is where the keys moved it, not where the server has it: a game that waited
+            // for the server would feel the line in every step.
             self.echo = Some(step.into());
             return;
         }
@@ -249,7 +252,7 @@ impl Game {
             self.notice(&format!("{} is here", text::name_of(user)));
             self.tabs.open(&Target::Private(user.to_owned()));
         }
-        // Who enters does not know yet where we are.
+        // Who enters has no history of steps and does not know yet where we are.
         self.sent = None;
     }
 

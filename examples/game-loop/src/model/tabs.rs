@@ -166,6 +166,7 @@ impl Tabs {
         let mut entries = self.tabs.iter_mut().flat_map(|tab| &mut tab.entries);
         if let Some(entry) = entries.find(|entry| entry.token == Some(token)) {
             entry.kind = kind;
+            // Settled once: a number is never used again.
             entry.token = None;
         }
     }

@@ -49,6 +49,7 @@ pub(super) fn draw(paint: &mut Paint, game: &Game) {
             Thing::Player(player) => figure(paint, player, game),
         }
     }
+    // Above everybody: texts matter more than who stands behind them. Our own last, so that we see it.
     for player in game.others.iter().chain([&game.me]) {
         if let Some(text) = &player.bubble {
             bubble(paint, player, text, game);
