@@ -313,6 +313,8 @@
 //! library in which a driver carries its bytes may: tungstenite logs whole messages at `trace`, which
 //! only the logger can silence (`SECURITY.md` of the project).
 #![no_std]
+// Marks what needs a feature, on docs.rs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 // The library never panics, whatever the input and the order of calls. Assertions about its own

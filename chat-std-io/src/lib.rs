@@ -358,6 +358,8 @@
 //! - `serde`: [content of your own types](#content), events and kept state in any format.
 //!
 //! This is an unofficial implementation, not affiliated with Exit Games.
+// Marks what needs a feature, on docs.rs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 #![cfg_attr(

@@ -50,6 +50,8 @@
 //!
 //! This is an unofficial implementation, not affiliated with Exit Games.
 #![no_std]
+// Marks what needs a feature, on docs.rs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 // The crate promises never to panic. Tests may.
