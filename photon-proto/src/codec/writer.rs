@@ -2,7 +2,7 @@
 
 use super::{Encoder, Protocol, v16, v18};
 use crate::error::{EncodeError, EncodeErrorKind};
-use crate::value::{Custom, Value};
+use crate::value::{Custom, Hashtable, Value};
 use alloc::vec::Vec;
 
 /// A type that encodes itself as one Photon value, without an intermediate [`Value`].
@@ -388,6 +388,13 @@ macro_rules! encode_scalar {
 }
 
 encode_scalar!(bool => Bool, u8 => Byte, i16 => Short, i32 => Int, i64 => Long, f32 => Float, f64 => Double);
+
+/// As the [`Value`] that holds it.
+impl Encode for Hashtable {
+    fn encode(&self, out: ValueWriter<'_>) -> Result<Written, EncodeError> {
+        out.hashtable(self.0.iter().map(|(key, value)| (key, value)))
+    }
+}
 
 impl Encode for Custom {
     fn encode(&self, out: ValueWriter<'_>) -> Result<Written, EncodeError> {

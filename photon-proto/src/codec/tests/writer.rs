@@ -18,6 +18,30 @@ fn by_hand(
 }
 
 #[test]
+fn a_hashtable_encodes_as_the_value_that_holds_it() {
+    let entries =
+        |value: Value| -> Hashtable { [("x", Value::from(1)), ("y", value)].into_iter().collect() };
+    let bad_key = Hashtable(vec![(Value::from(vec![1, 2]), Value::Null)]);
+    let null_key = Hashtable(vec![(Value::Null, Value::from(1))]);
+    let nested = entries(entries(Value::Null).into());
+    for protocol in [V16, V18] {
+        for table in [
+            Hashtable::default(),
+            nested.clone(),
+            bad_key.clone(),
+            null_key.clone(),
+        ] {
+            let value = Value::from(table.clone());
+            assert_eq!(
+                encode_value(protocol, &LIMITS, &table),
+                encode_value(protocol, &LIMITS, &value),
+                "{value:?}"
+            );
+        }
+    }
+}
+
+#[test]
 fn a_writer_encodes_the_same_bytes_as_the_value() {
     for protocol in [V16, V18] {
         let same = |written: Result<Vec<u8>, EncodeError>, value: Value| {
