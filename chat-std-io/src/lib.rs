@@ -163,7 +163,7 @@
 //! use chat_std_io::{Content, Hashtable, Message, Value};
 //!
 //! let step: Hashtable = [("unit", Value::from("tank")), ("x", Value::from(1.5_f32))].into_iter().collect();
-//! let content = Value::from(step); // publish_message("match-7", &content, ..)
+//! // chat.publish_message("match-7", &step, &PublishOptions::new())?;
 //!
 //! fn x(message: &Message<'_>) -> Option<f64> {
 //!     match message.content {
@@ -171,7 +171,7 @@
 //!         _ => None,
 //!     }
 //! }
-//! # let _ = (content, x);
+//! # let _ = (step, x);
 //! ```
 //!
 //! A message also has its `sender` ([`ChatClient::is_mine`]), its `id` ([`Channel::unread_since`]), and
