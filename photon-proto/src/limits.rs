@@ -52,12 +52,20 @@ pub(crate) struct Budget {
     /// The depth at the beginning.
     outermost: u32,
     replaced: u32,
-    /// The values of [`Budget::refund`].
-    refunded: u32,
+    /// What [`Budget::refund`] took back.
+    refunded: Spent,
+    /// The limit that keeps containers from being decoded, because too much was taken back.
+    exhausted: Option<DecodeErrorKind>,
 }
 
+/// How many times as much as is left may be taken back before no container is begun.
+///
+/// One element with too many values, or a few, must not cost those behind them. But each of a
+/// thousand would be decoded up to the value that is too much, and that is most of it.
+const MAX_REFUNDED: usize = 4;
+
 /// The part of a [`Budget`] that a value uses up.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Spent {
     values: u32,
     memory: usize,
@@ -72,14 +80,18 @@ impl Budget {
             tolerant: false,
             outermost: limits.max_depth,
             replaced: 0,
-            refunded: 0,
+            refunded: Spent {
+                values: 0,
+                memory: 0,
+            },
+            exhausted: None,
         }
     }
 
     /// How many more values fit, as if nothing had been taken back: the work of a value was done
     /// whether it is kept or not.
     pub(crate) const fn values_left(&self) -> u32 {
-        self.values.saturating_sub(self.refunded)
+        self.values.saturating_sub(self.refunded.values)
     }
 
     /// Makes decoding replace what it cannot decode.
@@ -138,19 +150,31 @@ impl Budget {
 
     /// Takes back what was spent since, for a value that is not kept.
     pub(crate) const fn refund(&mut self, spent: Spent) {
+        let refunded = &mut self.refunded;
         let values = spent.values.saturating_sub(self.values);
-        self.refunded = self.refunded.saturating_add(values);
+        refunded.values = refunded.values.saturating_add(values);
+        let memory = spent.memory.saturating_sub(self.memory);
+        refunded.memory = refunded.memory.saturating_add(memory);
         self.values = spent.values;
         self.memory = spent.memory;
+        if refunded.values as usize / MAX_REFUNDED > spent.values as usize {
+            self.exhausted = Some(DecodeErrorKind::TooManyValues);
+        } else if refunded.memory / MAX_REFUNDED > spent.memory {
+            self.exhausted = Some(DecodeErrorKind::TooMuchMemory);
+        }
     }
 
     /// Runs `read` inside a container, one level deeper. `offset` is the position of the container.
+    /// Once too much was taken back, no container is begun.
     #[inline]
     pub(crate) fn nested<T>(
         &mut self,
         offset: usize,
         read: impl FnOnce(&mut Self) -> Result<T, DecodeError>,
     ) -> Result<T, DecodeError> {
+        if let Some(kind) = self.exhausted {
+            return Err(DecodeError::new(kind, offset, "container"));
+        }
         let outside = self.depth;
         self.depth = outside.checked_sub(1).ok_or(DecodeError::new(
             DecodeErrorKind::TooDeep,

@@ -9,8 +9,8 @@ use harness::{
 };
 use photon_proto::message::{self, Header, Message, MessageKind, MessageWriter};
 use photon_proto::{
-    Array, DecodeErrorKind, Dictionary, EncodeErrorKind, Hashtable, Limits, Protocol, Request,
-    Role, Type, Value, codec,
+    Array, DecodeErrorKind, Decoded, Dictionary, EncodeErrorKind, Hashtable, Limits, Protocol,
+    Request, Role, Type, Value, codec,
 };
 
 /// The neighbours of these bytes: each truncation, each flipped bit, and one surplus byte.
@@ -642,4 +642,88 @@ fn many_equal_keys_are_found_in_reasonable_time() {
         kind(Protocol::V18, &dictionary),
         Some(DecodeErrorKind::DuplicateKey)
     );
+}
+
+/// A list that is tolerated, read element by element: which of them can be decoded.
+fn decodable(protocol: Protocol, limits: &Limits, elements: Vec<Value>) -> Vec<bool> {
+    let mut bytes = Vec::new();
+    let mut writer = MessageWriter::event(&mut bytes, protocol, &LIMITS, 1).unwrap();
+    writer
+        .put(2, &Value::Array(Array::Object(elements)))
+        .unwrap();
+    writer.put(8, &7).unwrap();
+    writer.finish().unwrap();
+    let body = &bytes[Header::LENGTH..];
+    let message = Message::decode_tolerant(MessageKind::Event, protocol, limits, body).unwrap();
+    let Message::Event { mut params, .. } = message else {
+        panic!("an event");
+    };
+    assert_eq!(params.next_key().unwrap(), Some(2));
+    let mut decoded = Vec::new();
+    params
+        .decoded_elements("list", |element| {
+            decoded.push(!matches!(element, Decoded::Undecodable { .. }));
+        })
+        .unwrap();
+    assert_eq!(params.next_key(), Ok(Some(8)), "the rest is not lost");
+    assert_eq!(params.int("number"), Ok(7));
+    decoded
+}
+
+#[test]
+fn sound07_elements_with_too_many_values_or_bytes_do_not_cost_those_behind_them() {
+    let list = |count: usize| Value::Array(Array::Object(vec![Value::Null; count]));
+    for protocol in PROTOCOLS {
+        let values = Limits {
+            max_values: 100,
+            ..LIMITS
+        };
+        let bytes = Limits {
+            max_memory_bytes: 100 * size_of::<Value>(),
+            ..LIMITS
+        };
+        for limits in [values, bytes] {
+            let large = [list(3), list(101), list(3), list(102), list(3), 7.into()];
+            assert_eq!(
+                decodable(protocol, &limits, large.to_vec()),
+                [true, false, true, false, true, true]
+            );
+            // A thousand are not decoded again and again, but texts and numbers are still read.
+            let many = [vec![list(60); 30], vec![7.into(), "text".into()]].concat();
+            let decoded = decodable(protocol, &limits, many);
+            assert_eq!(decoded.iter().filter(|decoded| **decoded).count(), 3);
+            assert!(decoded[0] && decoded[30] && decoded[31]);
+        }
+    }
+}
+
+#[test]
+fn sound07_many_elements_beyond_a_limit_cost_little_more_than_finding_their_ends() {
+    let deep = (0..20).fold(Value::Null, |inside, _| {
+        Value::Array(Array::Object(vec![inside]))
+    });
+    for protocol in PROTOCOLS {
+        let work = |elements: usize| {
+            let limits = Limits {
+                max_memory_bytes: 1_000 * size_of::<Value>(),
+                ..LIMITS
+            };
+            let mut bytes = Vec::new();
+            let mut writer = MessageWriter::event(&mut bytes, protocol, &LIMITS, 1).unwrap();
+            let elements = Value::Array(Array::Object(vec![deep.clone(); elements]));
+            writer.put(2, &elements).unwrap();
+            writer.finish().unwrap();
+            let body = &bytes[Header::LENGTH..];
+            let message =
+                Message::decode_tolerant(MessageKind::Event, protocol, &limits, body).unwrap();
+            let Message::Event { mut params, .. } = message else {
+                panic!("an event");
+            };
+            assert_eq!(params.next_key().unwrap(), Some(2));
+            params.decoded_elements("list", |_| {}).unwrap();
+            params.values_left()
+        };
+        // Beyond the limit each element counts as one value, and no longer as all that are in it.
+        assert_eq!(work(200) - work(300), 100, "{protocol:?}");
+    }
 }

@@ -32,17 +32,34 @@ pub(super) enum Part {
     Table,
 }
 
-/// The parts that remain, innermost last.
+/// The parts that remain.
 #[derive(Debug, Default)]
-pub(super) struct Parts(Vec<Part>);
+pub(super) struct Parts {
+    /// Not in the list, so that nesting without siblings, the cheapest kind to send, needs no list.
+    innermost: Option<Part>,
+    /// Those around it, innermost last.
+    outer: Vec<Part>,
+}
 
 impl Parts {
     pub(super) fn push(&mut self, r: &Reader<'_>, part: Part) -> Result<(), DecodeError> {
-        if self.0.len() == MAX_OPEN {
+        if self.outer.len() == MAX_OPEN {
             return Err(r.error(DecodeErrorKind::TooManyValues, "open containers"));
         }
-        self.0.push(part);
+        self.put(part);
         Ok(())
+    }
+
+    #[inline]
+    fn put(&mut self, part: Part) {
+        if let Some(outside) = self.innermost.replace(part) {
+            self.outer.push(outside);
+        }
+    }
+
+    #[inline]
+    fn pop(&mut self) -> Option<Part> {
+        self.innermost.take().or_else(|| self.outer.pop())
     }
 
     /// Adds the pairs of a map.
@@ -58,7 +75,7 @@ impl Parts {
 
     /// Moves to the next value and returns its type code; `None` after the last one.
     fn next(&mut self, protocol: Protocol, r: &mut Reader<'_>) -> Result<Option<u8>, DecodeError> {
-        while let Some(part) = self.0.pop() {
+        while let Some(part) = self.pop() {
             let code = match part {
                 Part::Tagged(left) => {
                     if !self.keep(left, Part::Tagged) {
@@ -102,7 +119,7 @@ impl Parts {
                 }
                 Part::Table => {
                     let count = parameter_count(protocol, r)?;
-                    self.0.push(Part::Parameters(number(count)));
+                    self.put(Part::Parameters(number(count)));
                     continue;
                 }
             };
@@ -115,7 +132,7 @@ impl Parts {
     /// without a further element is not put back: otherwise deep nesting would fill the stack.
     fn keep(&mut self, left: u32, part: impl FnOnce(u32) -> Part) -> bool {
         if left > 1 {
-            self.0.push(part(left - 1));
+            self.put(part(left - 1));
         }
         left > 0
     }
