@@ -1,7 +1,7 @@
 //! Decoding that is the same in both protocols once a count is known.
 
 use super::texts::share;
-use super::{Protocol, decode_scalar, decode_tagged, string_bytes, text_code};
+use super::{Protocol, decode_onto, decode_scalar, string_bytes, text_code};
 use crate::codec::ValueRef;
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::limits::Budget;
@@ -148,7 +148,7 @@ pub(super) fn values(
             }
         }
         singly = singly.saturating_sub(1);
-        all.push(decode_tagged(protocol, r, b)?);
+        decode_onto(protocol, r, b, &mut all)?;
     }
     Ok(all)
 }

@@ -21,9 +21,9 @@ mod value_ref;
 mod writer;
 
 use crate::error::{DecodeError, DecodeErrorKind, EncodeError};
-use crate::limits::{Budget, Limits};
+use crate::limits::{Budget, Limits, Spent};
 use crate::reader::Reader;
-use crate::value::Value;
+use crate::value::{Array, Value};
 use alloc::vec::Vec;
 
 pub(crate) use bounds::find_end;
@@ -190,14 +190,61 @@ fn decode_variable(
         }),
         Err(error) => Err(error),
     };
-    match decoded {
-        Err(error) if b.replaces_value(error.kind) => {
-            b.refund(spent);
-            r.rewind(start);
-            tolerant::replacement(protocol, r, b, code)
-        }
-        decoded => decoded,
+    decoded.or_else(|error| or_replacement(protocol, r, b, (code, start, spent), error))
+}
+
+/// Replaces the value whose payload begins at `start`, if `error` is of such a kind.
+#[cold]
+fn or_replacement(
+    protocol: Protocol,
+    r: &mut Reader<'_>,
+    b: &mut Budget,
+    (code, start, spent): (u8, usize, Spent),
+    error: DecodeError,
+) -> Result<Value, DecodeError> {
+    if !b.replaces_value(error.kind) {
+        return Err(error);
     }
+    b.refund(spent);
+    r.rewind(start);
+    tolerant::replacement(protocol, r, b, code)
+}
+
+/// Decodes a value with its type code and adds it to `all`, which has space for it.
+///
+/// Each level of nesting would otherwise copy whole values several times, and nested containers are
+/// the cheapest kind of value to send.
+fn decode_onto(
+    protocol: Protocol,
+    r: &mut Reader<'_>,
+    b: &mut Budget,
+    all: &mut Vec<Value>,
+) -> Result<(), DecodeError> {
+    let (code, at) = type_code(r, b)?;
+    let (start, spent) = (r.offset(), b.spent());
+    let decoded = match (protocol, code) {
+        (Protocol::V16, v16::code::OBJECT_ARRAY) | (Protocol::V18, v18::code::OBJECT_ARRAY) => b
+            .nested(at, |b| match protocol {
+                Protocol::V16 => v16::objects(r, b),
+                Protocol::V18 => v18::objects(r, b),
+            })
+            .map(|inner| all.push(Value::Array(Array::Object(inner)))),
+        (Protocol::V16, v16::code::HASHTABLE) | (Protocol::V18, v18::code::HASHTABLE) => b
+            .nested(at, |b| match protocol {
+                Protocol::V16 => v16::hashtable(r, b),
+                Protocol::V18 => v18::hashtable(r, b),
+            })
+            .map(|map| all.push(Value::Hashtable(map))),
+        _ => {
+            all.push(decode_payload(protocol, r, b, code, at)?);
+            return Ok(());
+        }
+    };
+    decoded.or_else(|error| {
+        let value = or_replacement(protocol, r, b, (code, start, spent), error)?;
+        all.push(value);
+        Ok(())
+    })
 }
 
 /// Decodes a value of fixed size. Returns `None`, and reads nothing, for any other.

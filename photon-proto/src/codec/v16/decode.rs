@@ -134,7 +134,10 @@ pub(super) fn custom_bytes<'a>(r: &mut Reader<'a>) -> Result<&'a [u8], DecodeErr
     r.take(length, "custom data")
 }
 
-fn objects(r: &mut Reader<'_>, b: &mut Budget) -> Result<Vec<Value>, DecodeError> {
+pub(in crate::codec) fn objects(
+    r: &mut Reader<'_>,
+    b: &mut Budget,
+) -> Result<Vec<Value>, DecodeError> {
     let count = count(r, 1, "object array count")?;
     values(V16, r, b, count)
 }
@@ -236,7 +239,10 @@ pub(super) fn element_width(code: u8, at: usize) -> Result<usize, DecodeError> {
     })
 }
 
-fn hashtable(r: &mut Reader<'_>, b: &mut Budget) -> Result<Hashtable, DecodeError> {
+pub(in crate::codec) fn hashtable(
+    r: &mut Reader<'_>,
+    b: &mut Budget,
+) -> Result<Hashtable, DecodeError> {
     let count = count(r, 2, "hashtable count")?;
     if count == 0 {
         // A hostile message is full of them: nothing is charged, and no key can repeat.

@@ -7,7 +7,8 @@ mod skip;
 
 pub(super) use bounds::{begin_container, begin_map, carries_code};
 pub(super) use decode::{
-    decode_container, decode_fixed, decode_slice, element_count, parameter_count, string_bytes,
+    decode_container, decode_fixed, decode_slice, element_count, hashtable, objects,
+    parameter_count, string_bytes,
 };
 pub(super) use encode::{
     encode_bools, encode_bytes, encode_count, encode_custom, encode_ints, encode_tagged,

@@ -110,10 +110,7 @@ pub(in crate::codec) fn decode_container(
             let count = count(r, 1, "array count")?;
             return gather_arrays(values(V18, r, b, count)?, at);
         }
-        code::OBJECT_ARRAY => {
-            let count = count(r, 1, "array count")?;
-            Array::Object(values(V18, r, b, count)?)
-        }
+        code::OBJECT_ARRAY => Array::Object(objects(r, b)?),
         code::BOOL_ARRAY => Array::Bool(bools(r, b)?),
         code::SHORT_ARRAY => Array::Short(fixed(r, b, i16::from_le_bytes)?),
         code::FLOAT_ARRAY => Array::Float(fixed(r, b, f32::from_le_bytes)?),
@@ -253,7 +250,18 @@ fn varints<T>(
     Ok(all)
 }
 
-fn hashtable(r: &mut Reader<'_>, b: &mut Budget) -> Result<Hashtable, DecodeError> {
+pub(in crate::codec) fn objects(
+    r: &mut Reader<'_>,
+    b: &mut Budget,
+) -> Result<Vec<Value>, DecodeError> {
+    let count = count(r, 1, "array count")?;
+    values(V18, r, b, count)
+}
+
+pub(in crate::codec) fn hashtable(
+    r: &mut Reader<'_>,
+    b: &mut Budget,
+) -> Result<Hashtable, DecodeError> {
     let count = count(r, 2, "hashtable count")?;
     if count == 0 {
         // A hostile message is full of them: nothing is charged, and no key can repeat.
