@@ -727,3 +727,35 @@ fn sound07_many_elements_beyond_a_limit_cost_little_more_than_finding_their_ends
         assert_eq!(work(200) - work(300), 100, "{protocol:?}");
     }
 }
+
+#[test]
+fn sound07_the_end_of_every_untyped_container_is_found_when_it_is_nested_too_deeply() {
+    let list = |all: Vec<Value>| Value::Array(Array::Object(all));
+    let map = |count: usize, value: &Value| {
+        let pairs = (0..count).map(|key| (Value::Int(key as i32), value.clone()));
+        Value::Hashtable(Hashtable(pairs.collect()))
+    };
+    let limits = Limits {
+        max_depth: 1,
+        ..LIMITS
+    };
+    let mut shapes = vec![Value::Null, "text".into()];
+    for count in [0, 1, 2, 3, 63, 64, 127, 128, 129, 300] {
+        shapes.push(list(vec![Value::Null; count]));
+        shapes.push(map(count, &"value".into()));
+        shapes.push(list(vec![list(vec![]); count]));
+        shapes.push(map(count, &map(1, &list(vec![Value::Byte(1)]))));
+    }
+    for protocol in PROTOCOLS {
+        for shape in &shapes {
+            for outer in [
+                list(vec![list(vec![shape.clone()])]),
+                list(vec![list(vec![]), shape.clone(), map(0, shape), 5.into()]),
+                map(1, &map(2, shape)),
+            ] {
+                let decoded = decodable(protocol, &limits, vec![outer, 7.into()]);
+                assert_eq!(decoded, [false, true], "{protocol:?} {shape:?}");
+            }
+        }
+    }
+}

@@ -144,6 +144,27 @@ pub(super) fn number(count: usize) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
 }
 
+/// The number of values in the payload of an object array or a Hashtable, whose keys count too, and
+/// where they begin. A count in another than its shortest form, or beyond the input, is `None`.
+///
+/// They are the cheapest containers to send, so finding their ends has to be cheap too.
+#[inline]
+fn untyped(protocol: Protocol, code: u8, payload: &[u8]) -> Option<(u32, &[u8])> {
+    let (count, values) = match (protocol, payload) {
+        (Protocol::V16, [0, count @ ..0x80, values @ ..])
+        | (Protocol::V18, [count @ ..0x80, values @ ..]) => (u32::from(*count), values),
+        _ => return None,
+    };
+    let count = match (protocol, code) {
+        (Protocol::V16, v16::code::OBJECT_ARRAY) | (Protocol::V18, v18::code::OBJECT_ARRAY) => {
+            count
+        }
+        (Protocol::V16, v16::code::HASHTABLE) | (Protocol::V18, v18::code::HASHTABLE) => 2 * count,
+        _ => return None,
+    };
+    (count as usize <= values.len()).then_some((count, values))
+}
+
 /// Moves behind the payload of a value of this type code.
 ///
 /// # Errors
@@ -157,6 +178,18 @@ pub(crate) fn find_end(
     let mut parts = Parts::default();
     let mut next = Some(code);
     while let Some(code) = next {
+        if let Some((count, values)) = untyped(protocol, code, r.rest()) {
+            r.move_to(values);
+            next = match count {
+                1 => Some(r.u8("type code")?),
+                0 => parts.next(protocol, r)?,
+                _ => {
+                    parts.push(r, Part::Tagged(count))?;
+                    parts.next(protocol, r)?
+                }
+            };
+            continue;
+        }
         let scalar = match protocol {
             Protocol::V16 => v16::skip_scalar(r, code)?,
             Protocol::V18 => v18::skip_scalar(r, code)?,
