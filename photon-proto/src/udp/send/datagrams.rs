@@ -1,7 +1,7 @@
 //! Building datagrams out of resends and new commands. Spec: udp.md 5.8, 5.9.
 
 use super::ring::InFlight;
-use super::{CommandId, DatagramBuilder, Sender};
+use super::{Check, CommandId, DatagramBuilder, Sender};
 use crate::udp::command::{FLAG_RELIABLE, kind};
 use crate::udp::config::{Config, Timing};
 use crate::udp::pool::Pool;
@@ -93,7 +93,7 @@ impl Sender {
             command.due = now.saturating_add(command.timeout).saturating_add(1);
             let due = command.due;
             self.resends.pop();
-            self.timers.push(Reverse((due, id)));
+            self.timers.push(Check { due, id });
             self.built.push(id);
             resent += 1;
         }
@@ -163,7 +163,7 @@ impl Sender {
                 }
                 self.next_order += 1;
                 self.in_flight += 1;
-                self.timers.push(Reverse((due, id)));
+                self.timers.push(Check { due, id });
                 self.built.push(id);
             }
         }
@@ -187,7 +187,7 @@ impl Sender {
             command.last_sent = now;
             command.due = now.saturating_add(command.timeout).saturating_add(1);
             let due = command.due;
-            self.timers.push(Reverse((due, id)));
+            self.timers.push(Check { due, id });
         }
         self.built = built;
         if first_sent == self.in_flight {

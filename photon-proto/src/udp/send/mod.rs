@@ -13,6 +13,7 @@ use alloc::collections::{BinaryHeap, VecDeque};
 use alloc::vec::Vec;
 use core::cmp::Reverse;
 use ring::{InFlight, Ring};
+use timers::Check;
 
 pub(crate) use builder::DatagramBuilder;
 pub(crate) use datagrams::Backoff;
@@ -138,7 +139,7 @@ pub(crate) struct Sender {
     next_order: u64,
     /// When commands have to be checked. An entry is outdated if its command was acknowledged or
     /// has another due time.
-    timers: BinaryHeap<Reverse<(u64, CommandId)>>,
+    timers: BinaryHeap<Check>,
     /// The commands to send again, in the order of their first transmission.
     resends: BinaryHeap<Reverse<(u64, CommandId)>>,
     /// The reliable commands in the datagram that was built last.

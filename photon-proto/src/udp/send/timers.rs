@@ -2,11 +2,51 @@
 
 use super::{AckOutcome, Acked, CommandId, Overdue, Sender};
 use crate::udp::pool::Pool;
-use core::cmp::Reverse;
+use core::cmp::{Ordering, Reverse};
 
 /// Outdated entries of the timer heap that are always tolerated. Removing an entry from the middle
 /// of a heap costs a rebuild, so outdated ones are removed together when there are many.
 const MAX_STALE_ENTRIES: usize = 64;
+
+/// A command, and the time at which it has to be checked. The earliest is the greatest, because a
+/// binary heap returns that first.
+///
+/// Only times are compared. Which of two commands comes first that are due together makes no
+/// difference, and comparing their ids would double the cost of each step through the heap.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Check {
+    pub(super) due: u64,
+    pub(super) id: CommandId,
+}
+
+impl Ord for Check {
+    fn cmp(&self, other: &Self) -> Ordering {
+        other.due.cmp(&self.due)
+    }
+}
+
+impl PartialOrd for Check {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+
+    // Written out: a heap compares with it, and an `Option` of an ordering costs twice as much.
+    fn lt(&self, other: &Self) -> bool {
+        other.due < self.due
+    }
+
+    fn le(&self, other: &Self) -> bool {
+        other.due <= self.due
+    }
+}
+
+impl PartialEq for Check {
+    fn eq(&self, other: &Self) -> bool {
+        self.due == other.due
+    }
+}
+
+impl Eq for Check {}
 
 impl Sender {
     /// Removes the command that an ack names. Call [`Sender::prune_timers`] after the last of
@@ -47,7 +87,8 @@ impl Sender {
                 front.due -= front.timeout - max;
                 front.timeout = max;
                 let due = front.due;
-                self.timers.push(Reverse((due, CommandId { rseq, ..id })));
+                let id = CommandId { rseq, ..id };
+                self.timers.push(Check { due, id });
             }
         }
         self.in_flight -= 1;
@@ -69,7 +110,7 @@ impl Sender {
 
     /// The time of the next check of a command.
     pub(crate) fn next_due(&self) -> Option<u64> {
-        self.timers.peek().map(|Reverse((due, _))| *due)
+        self.timers.peek().map(|check| check.due)
     }
 
     /// Whether a command is the first of its number space, for which all later ones wait.
@@ -87,17 +128,16 @@ impl Sender {
         timeout_ms: u64,
         judged_from: u64,
     ) -> Overdue {
-        while let Some(&Reverse((due, id))) =
-            self.timers.peek().filter(|Reverse((due, _))| *due <= now)
-        {
-            self.timers.pop();
+        while let Some(&Check { due, id }) = self.timers.peek().filter(|check| check.due <= now) {
             let Some(command) = self.command_mut(id).filter(|it| it.due == due) else {
+                self.timers.pop();
                 continue;
             };
             // The timeout is a setting and may be the largest number.
             let deadline = command.first_sent.saturating_add(timeout_ms);
             let used_up = command.awaits_resend || command.sent_count > max_resends;
             if now >= judged_from && (used_up || now > deadline) {
+                self.timers.pop();
                 return Overdue::TimedOut;
             }
             // If no datagram is pulled until the deadline, the command times out without a resend.
@@ -108,7 +148,11 @@ impl Sender {
             if !core::mem::replace(&mut command.awaits_resend, true) {
                 self.resends.push(Reverse((order, id)));
             }
-            self.timers.push(Reverse((checked_at, id)));
+            // In its place, which costs half of taking it and adding another.
+            if let Some(mut check) = self.timers.peek_mut() {
+                debug_assert!(check.id == id, "nothing was added before");
+                check.due = checked_at;
+            }
         }
         self.prune_timers();
         Overdue::Resend
@@ -116,7 +160,7 @@ impl Sender {
 
     /// Sends everything again, once, that is due until this time. Nothing times out by it.
     pub(crate) fn resend_due(&mut self, until: u64) {
-        for Reverse((due, id)) in core::mem::take(&mut self.timers) {
+        for Check { due, id } in core::mem::take(&mut self.timers) {
             // An outdated entry is dropped.
             let Some(command) = self.command_mut(id).filter(|command| command.due == due) else {
                 continue;
@@ -125,7 +169,7 @@ impl Sender {
             if due <= until && !core::mem::replace(&mut command.awaits_resend, true) {
                 self.resends.push(Reverse((order, id)));
             }
-            self.timers.push(Reverse((due, id)));
+            self.timers.push(Check { due, id });
         }
     }
 
@@ -164,7 +208,8 @@ impl Sender {
         self.timers = timers;
     }
 
-    fn is_current(&self, Reverse((due, id)): &Reverse<(u64, CommandId)>) -> bool {
-        self.command(*id).is_some_and(|command| command.due == *due)
+    fn is_current(&self, check: &Check) -> bool {
+        self.command(check.id)
+            .is_some_and(|command| command.due == check.due)
     }
 }
