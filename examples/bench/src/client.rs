@@ -130,6 +130,7 @@ impl Connected {
             .chat
             .subscribe([CHANNEL], &SubscribeOptions::new())
             .expect("on the front end");
+        connected.flush();
         let event = subscribed(protocol, &[CHANNEL]);
         connected.deliver(&event);
         assert!(
@@ -191,6 +192,8 @@ impl Connected {
             // The session frame.
             Carrier::Json => self.input(b"~m~16~m~onopen0123456789"),
         }
+        // The request that is answered: with unsent bytes, the link would stay after the redirect.
+        self.flush();
         let mut answer = Vec::new();
         let mut response =
             MessageWriter::response(&mut answer, self.protocol, &Limits::DEFAULT, 230, 0, None)
