@@ -211,7 +211,10 @@ impl ChatClient {
             false,
             is_queued,
             content,
-            |buffer, config| publish::write(buffer, config, channel, content, options),
+            // A reference: the closure is moved several times on its way to the buffer.
+            &|buffer: &mut Vec<u8>, config: &ChatConfig| {
+                publish::write(buffer, config, channel, content, options)
+            },
         )
     }
 
@@ -250,7 +253,9 @@ impl ChatClient {
             options.encrypt,
             is_queued,
             content,
-            |buffer, config| private::write(buffer, config, user, content, options),
+            &|buffer: &mut Vec<u8>, config: &ChatConfig| {
+                private::write(buffer, config, user, content, options)
+            },
         )?;
         if !is_queued {
             self.model.on_private_message_sent(user);
@@ -259,6 +264,7 @@ impl ChatClient {
     }
 
     /// Sends a message, or queues it until it can be sent.
+    #[inline]
     fn send_message<C: Encode + ?Sized>(
         &mut self,
         code: u8,
@@ -272,17 +278,22 @@ impl ChatClient {
         if is_queued {
             return self.queue_message(receiver(), encrypt, fingerprint, write);
         }
-        let space = self.check_confirmations();
+        let has_space = self.has_space_for_result();
         self.send_chat(code, encrypt, |buffer, config| {
             write(buffer, config)?;
             // Reported last, as in `subscribe`.
-            space
+            if has_space {
+                Ok(())
+            } else {
+                Err(RequestError::QueueFull)
+            }
         })?;
         let token = self.next_message_token();
         self.expect_result(token, receiver, fingerprint, None);
         Ok(token)
     }
 
+    #[inline]
     pub(super) fn next_message_token(&mut self) -> MessageToken {
         self.accepted_messages += 1;
         MessageToken(self.accepted_messages)
@@ -508,6 +519,7 @@ impl ChatClient {
 
     /// # Errors
     /// [`RequestError::WrongState`] unless the state allows chat operations.
+    #[inline]
     pub(super) fn check_chatting(&self) -> Result<(), RequestError> {
         if self.state == State::ConnectedToFrontEnd {
             Ok(())
@@ -517,6 +529,7 @@ impl ChatClient {
     }
 
     /// Encodes a request into the outgoing buffer. Nothing remains of it if `write` fails.
+    #[inline]
     pub(super) fn send_chat(
         &mut self,
         code: u8,

@@ -4,7 +4,6 @@
 use super::ChatClient;
 use super::deadline::NextWork;
 use crate::confirm::{Confirmations, Fingerprint, Receiver};
-use crate::error::RequestError;
 use crate::event::{Event, MessageToken};
 use crate::model::Channel;
 use alloc::vec::Vec;
@@ -13,14 +12,14 @@ use photon_proto::{Encode, Timestamp};
 impl ChatClient {
     // Sending.
 
-    /// # Errors
-    /// [`RequestError::QueueFull`] while too many messages wait for their result, or to be sent.
-    pub(super) fn check_confirmations(&self) -> Result<(), RequestError> {
+    /// Whether one more message may wait for its result. Those that wait to be sent count, too.
+    #[inline]
+    pub(super) fn has_space_for_result(&self) -> bool {
         let Some(confirm) = &self.confirm else {
-            return Ok(());
+            return true;
         };
         let restore = self.resubscription.as_ref();
-        confirm.check_space(restore.map_or(0, |restore| restore.outbox.len()))
+        confirm.has_space(restore.map_or(0, |restore| restore.outbox.len()))
     }
 
     /// The part of a content that is kept to know its echo; `None` when nothing is confirmed.
@@ -31,6 +30,7 @@ impl ChatClient {
 
     /// Notes a message that was sent, to report what becomes of it. An intent arms the timer; `now`
     /// is given where a message is sent later.
+    #[inline]
     pub(super) fn expect_result(
         &mut self,
         token: MessageToken,

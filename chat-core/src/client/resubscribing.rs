@@ -119,6 +119,7 @@ impl ChatClient {
     ///
     /// # Errors
     /// [`RequestError::WrongState`] if there is no connection and nothing may be queued.
+    #[inline]
     pub(super) fn queues_messages(&self) -> Result<bool, RequestError> {
         let outbox = self.resubscription.as_ref().map(|restore| &restore.outbox);
         match (self.check_chatting(), outbox) {
@@ -142,7 +143,9 @@ impl ChatClient {
             return Err(RequestError::WrongState(self.state));
         };
         restore.outbox.check_space(bytes.len())?;
-        self.check_confirmations()?;
+        if !self.has_space_for_result() {
+            return Err(RequestError::QueueFull);
+        }
         let token = self.next_message_token();
         if let Some(restore) = &mut self.resubscription {
             restore.outbox.push(QueuedMessage {

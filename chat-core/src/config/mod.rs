@@ -489,7 +489,12 @@ impl ChatConfig {
     }
 
     /// Logs that a request was accepted for sending. Its arguments are not for a log.
+    #[inline]
     pub(crate) fn log_request(&self, code: u8) {
+        // Most programs log no requests, and then the name is not looked up.
+        if log::Level::Debug > self.log_level.min(log::max_level()) {
+            return;
+        }
         let name = operation::name(code).unwrap_or("operation");
         self.log(log::Level::Debug, format_args!("request {name} ({code})"));
     }

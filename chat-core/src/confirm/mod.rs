@@ -19,7 +19,7 @@ mod answers;
 mod fingerprint;
 
 use crate::codes::{operation, return_code};
-use crate::error::{RequestError, ServerError};
+use crate::error::ServerError;
 use crate::event::{Event, MessageToken, Outcome};
 use crate::messages::{Message, Origin};
 use crate::timers::{Timer, earlier};
@@ -115,14 +115,9 @@ impl Confirmations {
 
     // Sending.
 
-    /// # Errors
-    /// [`RequestError::QueueFull`] while too many messages wait, with those that are not sent yet.
-    pub(crate) fn check_space(&self, queued: usize) -> Result<(), RequestError> {
-        if self.open.len() + queued < MAX_OPEN {
-            Ok(())
-        } else {
-            Err(RequestError::QueueFull)
-        }
+    /// Whether one more message may wait, besides those that are `queued` and not sent yet.
+    pub(crate) fn has_space(&self, queued: usize) -> bool {
+        self.open.len() + queued < MAX_OPEN
     }
 
     /// Notes a message that was sent. Its timer starts with the next call that passes a time.

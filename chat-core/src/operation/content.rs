@@ -6,6 +6,7 @@ use photon_proto::Encode;
 use photon_proto::message::MessageWriter;
 
 /// Writes the content, and whether the server forwards it to the application's web hook.
+#[inline]
 pub(super) fn write<C: Encode + ?Sized>(
     request: &mut MessageWriter<'_>,
     content: &C,

@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 use photon_proto::Encode;
 use photon_proto::message::MessageWriter;
 
+#[inline]
 pub(crate) fn write<C: Encode + ?Sized>(
     buffer: &mut Vec<u8>,
     config: &ChatConfig,

@@ -7,37 +7,45 @@ use alloc::vec::Vec;
 
 /// The maximum length of an encoded text, in bytes. Spec: wire.md 4.4, 5.5.
 const MAX_TEXT_BYTES: usize = 32_767;
+/// The largest number whose varint has one byte. Spec: wire.md 5.
+const MAX_VARINT_BYTE: usize = 0x7F;
 
 /// The output buffer with the remaining limits.
 #[derive(Debug)]
-pub(crate) struct Encoder {
-    buffer: Vec<u8>,
-    protocol: Protocol,
-    depth: u32,
-    values: u32,
-    /// The length of `buffer` before the encoder appended to it.
-    start: usize,
-    /// The maximum length of `buffer`.
-    end: usize,
+pub(crate) struct Encoder<'a> {
+    buffer: &'a mut Vec<u8>,
+    left: &'a mut Remaining,
 }
 
-impl Encoder {
-    /// Creates an encoder that appends to `buffer`.
+/// The limits that remain for a message or value. Apart from the buffer, so that it can be kept
+/// while the owner of the buffer lends both to an [`Encoder`].
+#[derive(Debug)]
+pub(crate) struct Remaining {
+    /// The length of the buffer before anything was appended.
+    start: usize,
+    /// The maximum length of the buffer.
+    end: usize,
+    depth: u32,
+    values: u32,
+    protocol: Protocol,
+}
+
+impl Remaining {
+    /// The limits of what is appended to `buffer`.
     #[inline]
-    pub(crate) fn new(buffer: Vec<u8>, protocol: Protocol, limits: &Limits) -> Self {
+    pub(crate) fn new(buffer: &[u8], protocol: Protocol, limits: &Limits) -> Self {
         let start = buffer.len();
         Self {
-            buffer,
-            protocol,
-            depth: limits.max_depth,
-            values: limits.max_values,
             start,
             // The limit may be the largest number.
             end: start.saturating_add(limits.max_sent_bytes),
+            depth: limits.max_depth,
+            values: limits.max_values,
+            protocol,
         }
     }
 
-    /// The length of the buffer before the encoder appended to it.
+    /// The length of the buffer before anything was appended.
     #[inline]
     pub(crate) const fn start(&self) -> usize {
         self.start
@@ -48,27 +56,32 @@ impl Encoder {
         self.protocol
     }
 
-    #[inline]
-    pub(crate) const fn buffer(&mut self) -> &mut Vec<u8> {
-        &mut self.buffer
-    }
-
-    pub(crate) fn into_buffer(self) -> Vec<u8> {
-        self.buffer
-    }
-
-    #[inline]
-    pub(crate) fn check_length(&self) -> Result<(), EncodeError> {
-        if self.buffer.len() > self.end {
-            return Err(self.too_long());
-        }
-        Ok(())
-    }
-
     /// Apart from what calls it, which then has only a comparison and a copy.
     #[cold]
     fn too_long(&self) -> EncodeError {
         EncodeErrorKind::MessageTooLong(self.end - self.start).into()
+    }
+}
+
+impl<'a> Encoder<'a> {
+    #[inline]
+    pub(crate) const fn new(buffer: &'a mut Vec<u8>, left: &'a mut Remaining) -> Self {
+        Self { buffer, left }
+    }
+
+    #[inline]
+    pub(crate) const fn reborrow(&mut self) -> Encoder<'_> {
+        Encoder::new(self.buffer, self.left)
+    }
+
+    #[inline]
+    pub(crate) const fn protocol(&self) -> Protocol {
+        self.left.protocol
+    }
+
+    /// Whether all that was written is within the limit.
+    pub(crate) const fn is_within_limit(&self) -> bool {
+        self.buffer.len() <= self.left.end
     }
 
     #[inline]
@@ -83,15 +96,12 @@ impl Encoder {
         head: [u8; HEAD],
         bytes: &[u8],
     ) -> Result<(), EncodeError> {
-        debug_assert!(self.buffer.len() <= self.end, "every byte was checked");
+        debug_assert!(self.is_within_limit(), "every byte was checked");
         // No sum overflows: a slice has at most isize::MAX bytes.
-        if HEAD + bytes.len() > self.end - self.buffer.len() {
-            return Err(self.too_long());
+        if HEAD + bytes.len() > self.left.end - self.buffer.len() {
+            return Err(self.left.too_long());
         }
-        if HEAD > 0 {
-            self.buffer.reserve(HEAD + bytes.len());
-            self.buffer.extend_from_slice(&head);
-        }
+        self.buffer.extend_from_slice(&head);
         self.buffer.extend_from_slice(bytes);
         Ok(())
     }
@@ -99,10 +109,8 @@ impl Encoder {
     /// Charges one value.
     #[inline]
     pub(crate) fn value(&mut self) -> Result<(), EncodeError> {
-        self.values = self
-            .values
-            .checked_sub(1)
-            .ok_or(EncodeErrorKind::TooManyValues)?;
+        let left = self.left.values.checked_sub(1);
+        self.left.values = left.ok_or(EncodeErrorKind::TooManyValues)?;
         Ok(())
     }
 
@@ -111,10 +119,10 @@ impl Encoder {
         &mut self,
         write: impl FnOnce(&mut Self) -> Result<T, EncodeError>,
     ) -> Result<T, EncodeError> {
-        let outside = self.depth;
-        self.depth = outside.checked_sub(1).ok_or(EncodeErrorKind::TooDeep)?;
+        let outside = self.left.depth;
+        self.left.depth = outside.checked_sub(1).ok_or(EncodeErrorKind::TooDeep)?;
         let result = write(self);
-        self.depth = outside;
+        self.left.depth = outside;
         result
     }
 
@@ -125,11 +133,11 @@ impl Encoder {
         &mut self,
         write: impl FnOnce(&mut Self) -> Result<T, EncodeError>,
     ) -> Result<T, EncodeError> {
-        let (length, values) = (self.buffer.len(), self.values);
+        let (length, values) = (self.buffer.len(), self.left.values);
         let result = write(self);
         if result.is_err() {
             self.buffer.truncate(length);
-            self.values = values;
+            self.left.values = values;
         }
         result
     }
@@ -159,7 +167,7 @@ impl Encoder {
     }
 
     pub(crate) fn return_code(&mut self, code: i16) -> Result<(), EncodeError> {
-        match self.protocol {
+        match self.left.protocol {
             Protocol::V16 => self.put(&code.to_be_bytes()),
             Protocol::V18 => self.put(&code.to_le_bytes()),
         }
@@ -169,35 +177,64 @@ impl Encoder {
     /// Spec: wire.md 3.2.
     pub(crate) fn debug_message(&mut self, text: Option<&str>) -> Result<(), EncodeError> {
         match text {
-            Some(text) => {
-                self.codes(&[v16::code::STRING], &[v18::code::STRING])?;
-                self.text(text)
-            }
+            Some(text) => self.tagged_text(None, text),
             None => self.codes(&[v16::code::NULL], &[v18::code::NULL]),
         }
     }
 
-    /// Encodes the length of a text and the text, with one check and one reservation: most of what
-    /// is sent is text.
-    #[inline]
-    pub(super) fn text(&mut self, text: &str) -> Result<(), EncodeError> {
+    /// Encodes a text with its type code, behind a key if there is one.
+    // Most of what is sent is short text, and a call costs as much as writing one.
+    #[inline(always)]
+    pub(super) fn tagged_text(&mut self, key: Option<u8>, text: &str) -> Result<(), EncodeError> {
         let (bytes, length) = (text.as_bytes(), text.len());
-        if length > MAX_TEXT_BYTES {
-            return Err(EncodeErrorKind::TextTooLong(length).into());
+        match (self.left.protocol, length, key) {
+            (Protocol::V16, ..=MAX_TEXT_BYTES, key) => {
+                let [high, low] = (length as u16).to_be_bytes();
+                match key {
+                    Some(key) => self.put_behind([key, v16::code::STRING, high, low], bytes),
+                    None => self.put_behind([v16::code::STRING, high, low], bytes),
+                }
+            }
+            (Protocol::V18, ..=MAX_VARINT_BYTE, Some(key)) => {
+                self.put_behind([key, v18::code::STRING, length as u8], bytes)
+            }
+            (Protocol::V18, ..=MAX_VARINT_BYTE, None) => {
+                self.put_behind([v18::code::STRING, length as u8], bytes)
+            }
+            _ => self.long_text(key, text),
         }
-        match (self.protocol, length) {
-            (Protocol::V16, _) => self.put_behind((length as u16).to_be_bytes(), bytes),
-            // A varint of one byte.
-            (Protocol::V18, ..0x80) => self.put_behind([length as u8], bytes),
-            (Protocol::V18, _) => {
+    }
+
+    #[inline(never)]
+    fn long_text(&mut self, key: Option<u8>, text: &str) -> Result<(), EncodeError> {
+        if let Some(key) = key {
+            self.put(&[key])?;
+        }
+        self.codes(&[v16::code::STRING], &[v18::code::STRING])?;
+        self.text(text)
+    }
+
+    /// Encodes the length of a text and the text.
+    pub(super) fn text(&mut self, text: &str) -> Result<(), EncodeError> {
+        match (self.left.protocol, text.len()) {
+            (_, length) if length > MAX_TEXT_BYTES => {
+                Err(EncodeErrorKind::TextTooLong(length).into())
+            }
+            (Protocol::V16, length) => {
+                self.put_behind((length as u16).to_be_bytes(), text.as_bytes())
+            }
+            (Protocol::V18, length @ ..=MAX_VARINT_BYTE) => {
+                self.put_behind([length as u8], text.as_bytes())
+            }
+            (Protocol::V18, length) => {
                 self.count(length)?;
-                self.put(bytes)
+                self.put(text.as_bytes())
             }
         }
     }
 
     pub(super) fn count(&mut self, count: usize) -> Result<(), EncodeError> {
-        match self.protocol {
+        match self.left.protocol {
             Protocol::V16 => v16::encode_count(self, count),
             Protocol::V18 => v18::encode_count(self, count),
         }
@@ -205,7 +242,7 @@ impl Encoder {
 
     #[inline]
     pub(super) fn codes(&mut self, v16: &[u8], v18: &[u8]) -> Result<(), EncodeError> {
-        match self.protocol {
+        match self.left.protocol {
             Protocol::V16 => self.put(v16),
             Protocol::V18 => self.put(v18),
         }

@@ -151,12 +151,12 @@ fn check_keys(pairs: &[(Value, Value)]) -> Result<(), EncodeError> {
 /// Encodes the count and the pairs of a map with these declared types. `declared` encodes a value
 /// without its type code.
 pub(super) fn encode_pairs(
-    out: &mut Encoder,
+    out: &mut Encoder<'_>,
     pairs: &[(Value, Value)],
     (key, value): (&Type, &Type),
-    declared: impl Fn(&mut Encoder, &Value) -> Result<(), EncodeError>,
+    declared: impl Fn(&mut Encoder<'_>, &Value) -> Result<(), EncodeError>,
 ) -> Result<(), EncodeError> {
-    let key_or_value = |out: &mut Encoder, one: &Value, of: &Type| {
+    let key_or_value = |out: &mut Encoder<'_>, one: &Value, of: &Type| {
         if *of == Type::Object {
             return encode_tagged(out, one);
         }

@@ -75,19 +75,22 @@ pub(crate) fn skip_response(
     skip_parameters(protocol, r, b)
 }
 
-pub(crate) fn encode_request(out: &mut Encoder, message: &Request) -> Result<(), EncodeError> {
+pub(crate) fn encode_request(out: &mut Encoder<'_>, message: &Request) -> Result<(), EncodeError> {
     out.put(&[message.code])?;
     encode_parameters(out, &message.parameters)
 }
 
-pub(crate) fn encode_response(out: &mut Encoder, message: &Response) -> Result<(), EncodeError> {
+pub(crate) fn encode_response(
+    out: &mut Encoder<'_>,
+    message: &Response,
+) -> Result<(), EncodeError> {
     out.put(&[message.code])?;
     out.return_code(message.return_code)?;
     out.debug_message(message.debug_message.as_deref())?;
     encode_parameters(out, &message.parameters)
 }
 
-pub(crate) fn encode_event(out: &mut Encoder, message: &EventData) -> Result<(), EncodeError> {
+pub(crate) fn encode_event(out: &mut Encoder<'_>, message: &EventData) -> Result<(), EncodeError> {
     out.put(&[message.code])?;
     encode_parameters(out, &message.parameters)
 }
@@ -142,7 +145,7 @@ pub(crate) fn skip_parameters(
     Ok(())
 }
 
-fn encode_parameters(out: &mut Encoder, parameters: &[(u8, Value)]) -> Result<(), EncodeError> {
+fn encode_parameters(out: &mut Encoder<'_>, parameters: &[(u8, Value)]) -> Result<(), EncodeError> {
     let mut seen = [false; 256];
     match out.protocol() {
         Protocol::V16 => {

@@ -29,7 +29,7 @@ use alloc::vec::Vec;
 pub(crate) use bounds::find_end;
 pub(crate) use common::{return_code, utf8};
 pub(crate) use direct::{int, list, row, text};
-pub(crate) use encoder::Encoder;
+pub(crate) use encoder::{Encoder, Remaining};
 pub(crate) use message_value::decode_result;
 pub use params::{Decoded, Element, Params};
 pub(crate) use tolerant::{REPLACEMENT, debug_message_lossy, text_code};
@@ -121,10 +121,10 @@ pub fn encode_value<T: Encode + ?Sized>(
     limits: &Limits,
     value: &T,
 ) -> Result<Vec<u8>, EncodeError> {
-    let mut output = Encoder::new(Vec::new(), protocol, limits);
-    let _written = value.encode(ValueWriter::new(&mut output))?;
-    output.check_length()?;
-    Ok(output.into_buffer())
+    let mut buffer = Vec::new();
+    let mut left = Remaining::new(&buffer, protocol, limits);
+    let _written = value.encode(ValueWriter::new(&mut Encoder::new(&mut buffer, &mut left)))?;
+    Ok(buffer)
 }
 
 /// Checks that the input is used up.
@@ -408,7 +408,7 @@ fn skip_payload(
 
 /// Encodes a value with its type code.
 #[inline]
-pub(crate) fn encode_tagged(out: &mut Encoder, value: &Value) -> Result<(), EncodeError> {
+pub(crate) fn encode_tagged(out: &mut Encoder<'_>, value: &Value) -> Result<(), EncodeError> {
     match out.protocol() {
         Protocol::V16 => v16::encode_tagged(out, value),
         Protocol::V18 => v18::encode_tagged(out, value),

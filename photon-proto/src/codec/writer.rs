@@ -62,27 +62,56 @@ impl Written {
 /// implementation of
 /// [`Encode`] cannot encode none or two.
 #[derive(Debug)]
-pub struct ValueWriter<'a>(&'a mut Encoder);
+pub struct ValueWriter<'a> {
+    out: Encoder<'a>,
+    /// The key of a parameter, which is written in front of its value.
+    key: Option<u8>,
+}
 
 impl<'a> ValueWriter<'a> {
     #[inline]
-    pub(crate) const fn new(output: &'a mut Encoder) -> Self {
-        Self(output)
+    pub(crate) const fn new(output: &'a mut Encoder<'_>) -> Self {
+        Self {
+            out: output.reborrow(),
+            key: None,
+        }
+    }
+
+    /// The place for the value of a parameter.
+    #[inline]
+    pub(crate) const fn behind_key(key: u8, output: &'a mut Encoder<'_>) -> Self {
+        Self {
+            key: Some(key),
+            ..Self::new(output)
+        }
+    }
+
+    /// Writes the key, if there is one.
+    #[inline]
+    fn key(&mut self) -> Result<(), EncodeError> {
+        self.key.map_or(Ok(()), |key| self.out.put(&[key]))
+    }
+
+    /// Writes the key, and charges the value.
+    #[inline]
+    fn begin(&mut self) -> Result<(), EncodeError> {
+        self.key()?;
+        self.out.value()
     }
 
     /// The protocol of the connection.
     #[must_use]
     pub const fn protocol(&self) -> Protocol {
-        self.0.protocol()
+        self.out.protocol()
     }
 
     /// Writes null.
     ///
     /// # Errors
     /// [`EncodeError`] at a limit.
-    pub fn null(self) -> Result<Written, EncodeError> {
-        self.0.value()?;
-        self.0.codes(&[v16::code::NULL], &[v18::code::NULL])?;
+    pub fn null(mut self) -> Result<Written, EncodeError> {
+        self.begin()?;
+        self.out.codes(&[v16::code::NULL], &[v18::code::NULL])?;
         Ok(Written(Kind::Null))
     }
 
@@ -90,11 +119,10 @@ impl<'a> ValueWriter<'a> {
     ///
     /// # Errors
     /// [`EncodeError`] above 32,767 bytes of UTF-8, or at a limit.
-    #[inline]
-    pub fn str(self, text: &str) -> Result<Written, EncodeError> {
-        self.0.value()?;
-        self.0.codes(&[v16::code::STRING], &[v18::code::STRING])?;
-        self.0.text(text)?;
+    #[inline(always)]
+    pub fn str(mut self, text: &str) -> Result<Written, EncodeError> {
+        self.out.value()?;
+        self.out.tagged_text(self.key, text)?;
         Ok(Written::PLAIN)
     }
 
@@ -102,16 +130,16 @@ impl<'a> ValueWriter<'a> {
     ///
     /// # Errors
     /// [`EncodeError`] at a limit.
-    pub fn bytes(self, bytes: &[u8]) -> Result<Written, EncodeError> {
-        self.0.value()?;
-        match self.0.protocol() {
+    pub fn bytes(mut self, bytes: &[u8]) -> Result<Written, EncodeError> {
+        self.begin()?;
+        match self.out.protocol() {
             Protocol::V16 => {
-                self.0.put(&[v16::code::BYTES])?;
-                v16::encode_bytes(self.0, bytes)?;
+                self.out.put(&[v16::code::BYTES])?;
+                v16::encode_bytes(&mut self.out, bytes)?;
             }
             Protocol::V18 => {
-                self.0.put(&[v18::code::BYTES])?;
-                v18::encode_bytes(self.0, bytes)?;
+                self.out.put(&[v18::code::BYTES])?;
+                v18::encode_bytes(&mut self.out, bytes)?;
             }
         }
         Ok(Written::PLAIN)
@@ -121,14 +149,14 @@ impl<'a> ValueWriter<'a> {
     ///
     /// # Errors
     /// [`EncodeError`] above 32,767 bytes in 1.6, or at a limit.
-    pub fn custom(self, code: u8, data: &[u8]) -> Result<Written, EncodeError> {
-        self.0.value()?;
-        match self.0.protocol() {
+    pub fn custom(mut self, code: u8, data: &[u8]) -> Result<Written, EncodeError> {
+        self.begin()?;
+        match self.out.protocol() {
             Protocol::V16 => {
-                self.0.put(&[v16::code::CUSTOM])?;
-                v16::encode_custom(self.0, code, data)?;
+                self.out.put(&[v16::code::CUSTOM])?;
+                v16::encode_custom(&mut self.out, code, data)?;
             }
-            Protocol::V18 => v18::encode_custom(self.0, code, data)?,
+            Protocol::V18 => v18::encode_custom(&mut self.out, code, data)?,
         }
         Ok(Written::PLAIN)
     }
@@ -137,17 +165,17 @@ impl<'a> ValueWriter<'a> {
     ///
     /// # Errors
     /// [`EncodeError`] as for [`ValueWriter::str`] and for an iterator whose `len` is wrong.
-    pub fn strings<I>(self, texts: I) -> Result<Written, EncodeError>
+    pub fn strings<I>(mut self, texts: I) -> Result<Written, EncodeError>
     where
         I: ExactSizeIterator<Item: AsRef<str>>,
     {
-        self.0.value()?;
+        self.begin()?;
         let announced = texts.len();
-        self.0
+        self.out
             .codes(&[v16::code::ARRAY], &[v18::code::STRING_ARRAY])?;
-        self.0.count(announced)?;
-        self.0.codes(&[v16::code::STRING], &[])?;
-        let written = self.0.nested(|out| {
+        self.out.count(announced)?;
+        self.out.codes(&[v16::code::STRING], &[])?;
+        let written = self.out.nested(|out| {
             out.counted(texts, |out, text| {
                 out.value()?;
                 out.text(text.as_ref())
@@ -160,9 +188,9 @@ impl<'a> ValueWriter<'a> {
     ///
     /// # Errors
     /// [`EncodeError`] at a limit.
-    pub fn ints(self, numbers: &[i32]) -> Result<Written, EncodeError> {
-        self.0.value()?;
-        self.0.nested(|out| match out.protocol() {
+    pub fn ints(mut self, numbers: &[i32]) -> Result<Written, EncodeError> {
+        self.begin()?;
+        self.out.nested(|out| match out.protocol() {
             Protocol::V16 => v16::encode_ints(out, numbers),
             Protocol::V18 => v18::encode_ints(out, numbers),
         })?;
@@ -173,9 +201,9 @@ impl<'a> ValueWriter<'a> {
     ///
     /// # Errors
     /// [`EncodeError`] at a limit.
-    pub fn bools(self, flags: &[bool]) -> Result<Written, EncodeError> {
-        self.0.value()?;
-        self.0.nested(|out| match out.protocol() {
+    pub fn bools(mut self, flags: &[bool]) -> Result<Written, EncodeError> {
+        self.begin()?;
+        self.out.nested(|out| match out.protocol() {
             Protocol::V16 => v16::encode_bools(out, flags),
             Protocol::V18 => v18::encode_bools(out, flags),
         })?;
@@ -186,18 +214,18 @@ impl<'a> ValueWriter<'a> {
     ///
     /// # Errors
     /// [`EncodeError`] of an element, at a limit, and for an iterator whose `len` is wrong.
-    pub fn objects<I>(self, values: I) -> Result<Written, EncodeError>
+    pub fn objects<I>(mut self, values: I) -> Result<Written, EncodeError>
     where
         I: ExactSizeIterator<Item: Encode>,
     {
-        self.0.value()?;
+        self.begin()?;
         let announced = values.len();
-        self.0
+        self.out
             .codes(&[v16::code::OBJECT_ARRAY], &[v18::code::OBJECT_ARRAY])?;
-        let written = self.0.nested(|out| {
+        let written = self.out.nested(|out| {
             out.count(announced)?;
             out.counted(values, |out, value| {
-                value.encode(ValueWriter(out)).map(drop)
+                value.encode(ValueWriter::new(out)).map(drop)
             })
         })?;
         check_count(announced, written)
@@ -243,16 +271,16 @@ impl<'a> ValueWriter<'a> {
         )
     }
 
-    fn map<I, K, V>(self, v16: &[u8], v18: &[u8], pairs: I) -> Result<Written, EncodeError>
+    fn map<I, K, V>(mut self, v16: &[u8], v18: &[u8], pairs: I) -> Result<Written, EncodeError>
     where
         I: ExactSizeIterator<Item = (K, V)>,
         K: Encode,
         V: Encode,
     {
-        self.0.value()?;
+        self.begin()?;
         let announced = pairs.len();
-        self.0.codes(v16, v18)?;
-        let written = self.0.nested(|out| {
+        self.out.codes(v16, v18)?;
+        let written = self.out.nested(|out| {
             out.count(announced)?;
             let mut count = 0_usize;
             for (key, value) in pairs {
@@ -269,10 +297,11 @@ impl<'a> ValueWriter<'a> {
     ///
     /// # Errors
     /// [`EncodeError`] if the protocol cannot express it, or at a limit.
-    pub fn value(self, value: &Value) -> Result<Written, EncodeError> {
-        match self.0.protocol() {
-            Protocol::V16 => v16::encode_tagged(self.0, value)?,
-            Protocol::V18 => v18::encode_tagged(self.0, value)?,
+    pub fn value(mut self, value: &Value) -> Result<Written, EncodeError> {
+        self.key()?;
+        match self.out.protocol() {
+            Protocol::V16 => v16::encode_tagged(&mut self.out, value)?,
+            Protocol::V18 => v18::encode_tagged(&mut self.out, value)?,
         }
         Ok(Written(match value {
             Value::Null => Kind::Null,
@@ -282,10 +311,10 @@ impl<'a> ValueWriter<'a> {
     }
 }
 
-impl Encoder {
+impl Encoder<'_> {
     fn pair(&mut self, key: &impl Encode, value: &impl Encode) -> Result<(), EncodeError> {
-        key.encode(ValueWriter(self))?.check_key()?;
-        value.encode(ValueWriter(self)).map(drop)
+        key.encode(ValueWriter::new(self))?.check_key()?;
+        value.encode(ValueWriter::new(self)).map(drop)
     }
 
     fn counted<T>(
@@ -328,7 +357,8 @@ impl Encode for Value {
 }
 
 impl Encode for str {
-    #[inline]
+    // Most of what is sent is text; as a call of its own, a short one costs half as much again.
+    #[inline(always)]
     fn encode(&self, out: ValueWriter<'_>) -> Result<Written, EncodeError> {
         out.str(self)
     }

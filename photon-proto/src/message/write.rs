@@ -1,7 +1,7 @@
 //! [`MessageWriter`]: encodes a message in the outgoing buffer.
 
 use super::{MAGIC, MessageKind};
-use crate::codec::{Encode, Encoder, Protocol, ValueWriter, Written};
+use crate::codec::{Encode, Encoder, Protocol, Remaining, ValueWriter, Written};
 use crate::error::{EncodeError, EncodeErrorKind};
 use crate::limits::Limits;
 use alloc::vec::Vec;
@@ -24,9 +24,7 @@ use alloc::vec::Vec;
 #[derive(Debug)]
 pub struct MessageWriter<'b> {
     buffer: &'b mut Vec<u8>,
-    encoder: Encoder,
-    /// The length of the buffer after an error: without the message, until it is complete.
-    kept: usize,
+    left: Remaining,
     /// The position of the parameter count, which is written last.
     count_at: usize,
     count: usize,
@@ -122,14 +120,17 @@ impl<'b> MessageWriter<'b> {
 
     #[inline]
     fn new(buffer: &'b mut Vec<u8>, protocol: Protocol, limits: &Limits) -> Self {
-        let encoder = Encoder::new(core::mem::take(buffer), protocol, limits);
         Self {
-            buffer,
-            kept: encoder.start(),
-            count_at: encoder.start(),
+            left: Remaining::new(buffer, protocol, limits),
+            count_at: buffer.len(),
             count: 0,
-            encoder,
+            buffer,
         }
+    }
+
+    #[inline]
+    const fn encoder(&mut self) -> Encoder<'_> {
+        Encoder::new(self.buffer, &mut self.left)
     }
 
     /// Begins a message of a code and parameters.
@@ -142,9 +143,12 @@ impl<'b> MessageWriter<'b> {
         code: u8,
     ) -> Result<Self, EncodeError> {
         let mut writer = Self::new(buffer, protocol, limits);
-        let head = [MAGIC, kind as u8, code];
-        writer.encoder.put(&head)?;
-        writer.begin_parameters()?;
+        let (magic, kind) = (MAGIC, kind as u8);
+        match protocol {
+            Protocol::V16 => writer.encoder().put(&[magic, kind, code, 0, 0])?,
+            Protocol::V18 => writer.encoder().put(&[magic, kind, code, 0])?,
+        }
+        writer.count_at += [magic, kind, code].len();
         Ok(writer)
     }
 
@@ -158,21 +162,15 @@ impl<'b> MessageWriter<'b> {
         debug_message: Option<&str>,
     ) -> Result<Self, EncodeError> {
         let mut writer = Self::new(buffer, protocol, limits);
-        writer.encoder.put(head)?;
-        writer.encoder.return_code(return_code)?;
-        writer.encoder.debug_message(debug_message)?;
-        writer.begin_parameters()?;
-        Ok(writer)
-    }
-
-    /// Leaves space for the number of parameters.
-    #[inline]
-    fn begin_parameters(&mut self) -> Result<(), EncodeError> {
-        self.count_at = self.encoder.buffer().len();
-        match self.encoder.protocol() {
-            Protocol::V16 => self.encoder.put(&[0, 0]),
-            Protocol::V18 => self.encoder.put(&[0]),
+        writer.encoder().put(head)?;
+        writer.encoder().return_code(return_code)?;
+        writer.encoder().debug_message(debug_message)?;
+        writer.count_at = writer.buffer.len();
+        match protocol {
+            Protocol::V16 => writer.encoder().put(&[0, 0])?,
+            Protocol::V18 => writer.encoder().put(&[0])?,
         }
+        Ok(writer)
     }
 
     /// Writes a parameter.
@@ -194,17 +192,13 @@ impl<'b> MessageWriter<'b> {
         key: u8,
         write: impl FnOnce(ValueWriter<'_>) -> Result<Written, EncodeError>,
     ) -> Result<Written, EncodeError> {
-        let max = match self.encoder.protocol() {
-            Protocol::V16 => i16::MAX as usize,
-            Protocol::V18 => u8::MAX as usize,
-        };
-        if self.count >= max {
+        // The least that a protocol can count, so that one comparison is enough.
+        if self.count >= u8::MAX as usize && self.is_full() {
             return Err(EncodeErrorKind::TooManyParameters.into());
         }
-        let written = self.encoder.rollback_on_error(|out| {
-            out.put(&[key])?;
-            write(ValueWriter::new(out))
-        });
+        let written = self
+            .encoder()
+            .rollback_on_error(|out| write(ValueWriter::behind_key(key, out)));
         match written {
             Ok(written) => {
                 self.count += 1;
@@ -214,27 +208,41 @@ impl<'b> MessageWriter<'b> {
         }
     }
 
+    /// Whether the protocol can count no more parameters.
+    #[cold]
+    const fn is_full(&self) -> bool {
+        let max = match self.left.protocol() {
+            Protocol::V16 => i16::MAX as usize,
+            Protocol::V18 => u8::MAX as usize,
+        };
+        self.count >= max
+    }
+
     /// Completes the message at the end of the buffer.
     ///
     /// # Errors
     /// [`EncodeError`] if the message exceeds the limits. The buffer is then as before.
     #[inline]
     pub fn finish(mut self) -> Result<(), EncodeError> {
-        self.encoder.check_length()?;
+        debug_assert!(
+            self.encoder().is_within_limit(),
+            "each part was checked as it was written"
+        );
         debug_assert!(
             self.count <= i16::MAX as usize,
             "`put_with` limits the count"
         );
         let [high, low] = (self.count as u16).to_be_bytes();
-        let (protocol, at) = (self.encoder.protocol(), self.count_at);
-        if let Some(count) = self.encoder.buffer().get_mut(at..) {
+        let protocol = self.left.protocol();
+        if let Some(count) = self.buffer.get_mut(self.count_at..) {
             match (protocol, count) {
                 (Protocol::V16, [first, second, ..]) => (*first, *second) = (high, low),
                 (Protocol::V18, [first, ..]) => *first = low,
                 _ => debug_assert!(false, "`begin` wrote a place for the count"),
             }
         }
-        self.kept = self.encoder.buffer().len();
+        // Without this, dropping the writer would remove the message. It owns nothing else.
+        core::mem::forget(self);
         Ok(())
     }
 }
@@ -242,8 +250,6 @@ impl<'b> MessageWriter<'b> {
 impl Drop for MessageWriter<'_> {
     #[inline]
     fn drop(&mut self) {
-        let buffer = self.encoder.buffer();
-        buffer.truncate(self.kept);
-        *self.buffer = core::mem::take(buffer);
+        self.buffer.truncate(self.left.start());
     }
 }

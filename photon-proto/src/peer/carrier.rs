@@ -159,6 +159,7 @@ impl Carrier {
     /// Appends a reliable message on channel 0, unless more than `cap` bytes would then wait; one
     /// without a cap does not count as the owner's. `write` gets the buffer and the position where
     /// the message begins; if it fails, nothing remains of the message.
+    #[inline]
     pub(super) fn write<E: From<SendError>>(
         &mut self,
         cap: Option<usize>,
@@ -171,8 +172,9 @@ impl Carrier {
         // Space is checked after encoding, even if there is none at all: a message that can never
         // be sent must not be reported as one that can be sent later.
         let admit = |message: usize| {
-            let bytes = message.saturating_add(header);
-            match before.saturating_add(bytes) {
+            // No sum overflows: these are lengths of buffers.
+            let bytes = message + header;
+            match before + bytes {
                 after if after <= cap => Ok(()),
                 // Waiting makes space for other messages, but never enough for this one.
                 _ if bytes > cap => Err(SendError::TooLong { max_bytes: cap }.into()),
@@ -219,6 +221,7 @@ impl Carrier {
     }
 
     /// Bytes that were not sent, or over UDP not acknowledged.
+    #[inline]
     pub(super) fn unsent_bytes(&self) -> usize {
         match self {
             Self::Stream(stream) => stream.unsent().len(),

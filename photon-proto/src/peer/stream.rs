@@ -102,6 +102,7 @@ impl Stream {
         }
     }
 
+    #[inline]
     pub(super) fn write<E: From<SendError>>(
         &mut self,
         write: impl FnOnce(&mut Vec<u8>, usize) -> Result<(), E>,
@@ -130,6 +131,7 @@ impl Stream {
         tcp::encode_ping_response(&mut self.outgoing.bytes, server_time, client_time);
     }
 
+    #[inline]
     pub(super) fn unsent(&self) -> &[u8] {
         self.outgoing.unsent()
     }
@@ -171,6 +173,7 @@ impl core::fmt::Debug for Outgoing {
 }
 
 impl Outgoing {
+    #[inline]
     fn unsent(&self) -> &[u8] {
         debug_assert!(
             self.sent <= self.bytes.len(),

@@ -73,6 +73,7 @@ pub struct FrameStart(usize);
 impl FrameStart {
     /// The position of the message in the buffer. Its encrypted part begins two bytes later.
     #[must_use]
+    #[inline]
     pub const fn message_position(&self) -> usize {
         self.0 + HEADER_BYTES
     }
@@ -80,6 +81,7 @@ impl FrameStart {
 
 /// Appends a frame header. Append the message, then call [`end_frame`] or [`cancel_frame`].
 /// Spec: wire.md 6.1.
+#[inline]
 pub fn begin_frame(out: &mut Vec<u8>, channel: u8, delivery: Delivery) -> FrameStart {
     let start = FrameStart(out.len());
     out.extend_from_slice(&[FRAME, 0, 0, 0, 0, channel, delivery.code()]);
@@ -91,6 +93,7 @@ pub fn begin_frame(out: &mut Vec<u8>, channel: u8, delivery: Delivery) -> FrameS
 /// `out` is the same buffer. The caller must ensure that the message has at least 2 bytes and no
 /// more than the receiver accepts: a length above `u32::MAX` becomes `u32::MAX`. If the buffer was
 /// cut before the header, nothing happens.
+#[inline]
 pub fn end_frame(out: &mut [u8], start: FrameStart) {
     let Some(frame) = out.get_mut(start.0..) else {
         return;
@@ -102,6 +105,7 @@ pub fn end_frame(out: &mut [u8], start: FrameStart) {
 }
 
 /// Removes everything since [`begin_frame`], after a message could not be encoded.
+#[inline]
 pub fn cancel_frame(out: &mut Vec<u8>, start: FrameStart) {
     out.truncate(start.0);
 }

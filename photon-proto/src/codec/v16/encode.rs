@@ -7,14 +7,20 @@ use crate::codec::{Encoder, map};
 use crate::error::{EncodeError, EncodeErrorKind};
 use crate::value::{Array, Type, Value};
 
-pub(in crate::codec) fn encode_count(out: &mut Encoder, count: usize) -> Result<(), EncodeError> {
+pub(in crate::codec) fn encode_count(
+    out: &mut Encoder<'_>,
+    count: usize,
+) -> Result<(), EncodeError> {
     match i16::try_from(count) {
         Ok(count) => out.put(&count.to_be_bytes()),
         Err(_) => Err(EncodeErrorKind::TooManyElements(count).into()),
     }
 }
 
-pub(in crate::codec) fn encode_bytes(out: &mut Encoder, bytes: &[u8]) -> Result<(), EncodeError> {
+pub(in crate::codec) fn encode_bytes(
+    out: &mut Encoder<'_>,
+    bytes: &[u8],
+) -> Result<(), EncodeError> {
     let length =
         i32::try_from(bytes.len()).map_err(|_| EncodeErrorKind::TooManyElements(bytes.len()))?;
     out.put(&length.to_be_bytes())?;
@@ -22,7 +28,7 @@ pub(in crate::codec) fn encode_bytes(out: &mut Encoder, bytes: &[u8]) -> Result<
 }
 
 pub(in crate::codec) fn encode_custom(
-    out: &mut Encoder,
+    out: &mut Encoder<'_>,
     custom: u8,
     data: &[u8],
 ) -> Result<(), EncodeError> {
@@ -30,25 +36,31 @@ pub(in crate::codec) fn encode_custom(
     encode_custom_data(out, data)
 }
 
-fn encode_custom_data(out: &mut Encoder, data: &[u8]) -> Result<(), EncodeError> {
+fn encode_custom_data(out: &mut Encoder<'_>, data: &[u8]) -> Result<(), EncodeError> {
     encode_count(out, data.len())?;
     out.put(data)
 }
 
-pub(in crate::codec) fn encode_ints(out: &mut Encoder, all: &[i32]) -> Result<(), EncodeError> {
+pub(in crate::codec) fn encode_ints(out: &mut Encoder<'_>, all: &[i32]) -> Result<(), EncodeError> {
     out.put(&[code::ARRAY])?;
     encode_count(out, all.len())?;
     encode_numbers(out, code::INT, all, |one| one.to_be_bytes())
 }
 
-pub(in crate::codec) fn encode_bools(out: &mut Encoder, all: &[bool]) -> Result<(), EncodeError> {
+pub(in crate::codec) fn encode_bools(
+    out: &mut Encoder<'_>,
+    all: &[bool],
+) -> Result<(), EncodeError> {
     out.put(&[code::ARRAY])?;
     encode_count(out, all.len())?;
     encode_numbers(out, code::BOOL, all, |one| [u8::from(one)])
 }
 
 /// Encodes a value with its type code.
-pub(in crate::codec) fn encode_tagged(out: &mut Encoder, value: &Value) -> Result<(), EncodeError> {
+pub(in crate::codec) fn encode_tagged(
+    out: &mut Encoder<'_>,
+    value: &Value,
+) -> Result<(), EncodeError> {
     out.value()?;
     let code = match value {
         Value::Array(array) if is_object_array(array) => code::OBJECT_ARRAY,
@@ -95,7 +107,7 @@ fn is_object_array(mut array: &Array) -> bool {
     }
 }
 
-fn encode_payload(out: &mut Encoder, value: &Value) -> Result<(), EncodeError> {
+fn encode_payload(out: &mut Encoder<'_>, value: &Value) -> Result<(), EncodeError> {
     match value {
         Value::Null => Ok(()),
         Value::Bool(value) => out.put(&[u8::from(*value)]),
@@ -126,7 +138,7 @@ fn encode_payload(out: &mut Encoder, value: &Value) -> Result<(), EncodeError> {
 }
 
 /// Encodes an object array, or an array of them as an object array of object arrays.
-fn encode_object_array(out: &mut Encoder, array: &Array) -> Result<(), EncodeError> {
+fn encode_object_array(out: &mut Encoder<'_>, array: &Array) -> Result<(), EncodeError> {
     match array {
         Array::Object(values) => {
             encode_count(out, values.len())?;
@@ -146,7 +158,7 @@ fn encode_object_array(out: &mut Encoder, array: &Array) -> Result<(), EncodeErr
 }
 
 /// Encodes count, element type and elements. Spec: wire.md 4.1.
-fn encode_array(out: &mut Encoder, array: &Array) -> Result<(), EncodeError> {
+fn encode_array(out: &mut Encoder<'_>, array: &Array) -> Result<(), EncodeError> {
     encode_count(out, array.len())?;
     match array {
         Array::Bool(all) => encode_numbers(out, code::BOOL, all, |one| [u8::from(one)]),
@@ -206,7 +218,7 @@ fn encode_array(out: &mut Encoder, array: &Array) -> Result<(), EncodeError> {
 }
 
 fn encode_numbers<T: Copy, const N: usize>(
-    out: &mut Encoder,
+    out: &mut Encoder<'_>,
     code: u8,
     all: &[T],
     bytes: impl Fn(T) -> [u8; N],
@@ -217,7 +229,11 @@ fn encode_numbers<T: Copy, const N: usize>(
 
 /// Encodes the two declared types. Arrays (79) and dictionaries cannot be declared. Spec: wire.md
 /// 4.2.
-fn encode_dictionary_types(out: &mut Encoder, key: &Type, value: &Type) -> Result<(), EncodeError> {
+fn encode_dictionary_types(
+    out: &mut Encoder<'_>,
+    key: &Type,
+    value: &Type,
+) -> Result<(), EncodeError> {
     let flat = |declared: &Type| {
         Some(match declared {
             Type::Object => code::UNKNOWN,
@@ -247,7 +263,7 @@ fn encode_dictionary_types(out: &mut Encoder, key: &Type, value: &Type) -> Resul
 }
 
 fn encode_pairs(
-    out: &mut Encoder,
+    out: &mut Encoder<'_>,
     pairs: &[(Value, Value)],
     key: &Type,
     value: &Type,

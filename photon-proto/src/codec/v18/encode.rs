@@ -18,12 +18,12 @@ const fn zigzag64(value: i64) -> u64 {
     ((value << 1) ^ (value >> 63)) as u64
 }
 
-fn write_varint32(out: &mut Encoder, value: u32) -> Result<(), EncodeError> {
+fn write_varint32(out: &mut Encoder<'_>, value: u32) -> Result<(), EncodeError> {
     write_varint64(out, u64::from(value))
 }
 
 #[inline]
-fn write_varint64(out: &mut Encoder, value: u64) -> Result<(), EncodeError> {
+fn write_varint64(out: &mut Encoder<'_>, value: u64) -> Result<(), EncodeError> {
     if value < 0x80 {
         // Most counts and numbers.
         return out.put(&[value as u8]);
@@ -31,7 +31,7 @@ fn write_varint64(out: &mut Encoder, value: u64) -> Result<(), EncodeError> {
     write_long_varint(out, value)
 }
 
-fn write_long_varint(out: &mut Encoder, mut value: u64) -> Result<(), EncodeError> {
+fn write_long_varint(out: &mut Encoder<'_>, mut value: u64) -> Result<(), EncodeError> {
     let mut bytes = [0_u8; 10];
     for length in 1..=bytes.len() {
         let Some(slot) = bytes.get_mut(length - 1) else {
@@ -47,7 +47,10 @@ fn write_long_varint(out: &mut Encoder, mut value: u64) -> Result<(), EncodeErro
     Ok(())
 }
 
-pub(in crate::codec) fn encode_count(out: &mut Encoder, count: usize) -> Result<(), EncodeError> {
+pub(in crate::codec) fn encode_count(
+    out: &mut Encoder<'_>,
+    count: usize,
+) -> Result<(), EncodeError> {
     match i32::try_from(count) {
         Ok(count) => write_varint32(out, count.unsigned_abs()),
         Err(_) => Err(EncodeErrorKind::TooManyElements(count).into()),
@@ -55,7 +58,10 @@ pub(in crate::codec) fn encode_count(out: &mut Encoder, count: usize) -> Result<
 }
 
 /// Encodes length and bytes.
-pub(in crate::codec) fn encode_bytes(out: &mut Encoder, bytes: &[u8]) -> Result<(), EncodeError> {
+pub(in crate::codec) fn encode_bytes(
+    out: &mut Encoder<'_>,
+    bytes: &[u8],
+) -> Result<(), EncodeError> {
     encode_count(out, bytes.len())?;
     out.put(bytes)
 }
@@ -63,7 +69,7 @@ pub(in crate::codec) fn encode_bytes(out: &mut Encoder, bytes: &[u8]) -> Result<
 /// Encodes a custom value with its type code, in the slim form if the code is below 100. Spec:
 /// wire.md 5.4.
 pub(in crate::codec) fn encode_custom(
-    out: &mut Encoder,
+    out: &mut Encoder<'_>,
     custom: u8,
     data: &[u8],
 ) -> Result<(), EncodeError> {
@@ -75,23 +81,26 @@ pub(in crate::codec) fn encode_custom(
     encode_bytes(out, data)
 }
 
-pub(in crate::codec) fn encode_ints(out: &mut Encoder, all: &[i32]) -> Result<(), EncodeError> {
+pub(in crate::codec) fn encode_ints(out: &mut Encoder<'_>, all: &[i32]) -> Result<(), EncodeError> {
     out.put(&[code::INT_ARRAY])?;
     write_int_elements(out, all)
 }
 
-pub(in crate::codec) fn encode_bools(out: &mut Encoder, all: &[bool]) -> Result<(), EncodeError> {
+pub(in crate::codec) fn encode_bools(
+    out: &mut Encoder<'_>,
+    all: &[bool],
+) -> Result<(), EncodeError> {
     out.put(&[code::BOOL_ARRAY])?;
     write_bool_elements(out, all)
 }
 
-fn write_int_elements(out: &mut Encoder, all: &[i32]) -> Result<(), EncodeError> {
+fn write_int_elements(out: &mut Encoder<'_>, all: &[i32]) -> Result<(), EncodeError> {
     encode_count(out, all.len())?;
     all.iter()
         .try_for_each(|&one| write_varint32(out, zigzag32(one)))
 }
 
-fn write_bool_elements(out: &mut Encoder, all: &[bool]) -> Result<(), EncodeError> {
+fn write_bool_elements(out: &mut Encoder<'_>, all: &[bool]) -> Result<(), EncodeError> {
     encode_count(out, all.len())?;
     all.chunks(8).try_for_each(|eight| {
         let byte = eight
@@ -104,7 +113,10 @@ fn write_bool_elements(out: &mut Encoder, all: &[bool]) -> Result<(), EncodeErro
 
 /// Encodes a value with its type code, in the form that the official writer chooses. Spec: wire.md
 /// 5.1.
-pub(in crate::codec) fn encode_tagged(out: &mut Encoder, value: &Value) -> Result<(), EncodeError> {
+pub(in crate::codec) fn encode_tagged(
+    out: &mut Encoder<'_>,
+    value: &Value,
+) -> Result<(), EncodeError> {
     out.value()?;
     match value {
         Value::Null => out.put(&[code::NULL]),
@@ -149,7 +161,7 @@ pub(in crate::codec) fn encode_tagged(out: &mut Encoder, value: &Value) -> Resul
 
 /// Encodes an int or long in a form of zero, one or two bytes. Returns false if the number needs a
 /// varint.
-fn write_compact(out: &mut Encoder, value: i64, codes: [u8; 5]) -> Result<bool, EncodeError> {
+fn write_compact(out: &mut Encoder<'_>, value: i64, codes: [u8; 5]) -> Result<bool, EncodeError> {
     let [zero, one, one_negative, two, two_negative] = codes;
     let Ok(size) = u16::try_from(value.unsigned_abs()) else {
         return Ok(false);
@@ -208,7 +220,7 @@ fn array_code(array: &Array) -> Result<u8, EncodeError> {
 }
 
 /// Encodes a value without its type code.
-fn encode_payload(out: &mut Encoder, value: &Value) -> Result<(), EncodeError> {
+fn encode_payload(out: &mut Encoder<'_>, value: &Value) -> Result<(), EncodeError> {
     match value {
         Value::Null => Ok(()),
         Value::Bool(value) => out.put(&[u8::from(*value)]),
@@ -233,7 +245,7 @@ fn encode_payload(out: &mut Encoder, value: &Value) -> Result<(), EncodeError> {
     }
 }
 
-fn encode_array(out: &mut Encoder, array: &Array) -> Result<(), EncodeError> {
+fn encode_array(out: &mut Encoder<'_>, array: &Array) -> Result<(), EncodeError> {
     match array {
         Array::Bool(all) => write_bool_elements(out, all),
         Array::Short(all) => encode_numbers(out, all, |one| one.to_le_bytes()),
@@ -300,7 +312,7 @@ fn encode_array(out: &mut Encoder, array: &Array) -> Result<(), EncodeError> {
 }
 
 fn encode_numbers<T: Copy, const N: usize>(
-    out: &mut Encoder,
+    out: &mut Encoder<'_>,
     all: &[T],
     bytes: impl Fn(T) -> [u8; N],
 ) -> Result<(), EncodeError> {
@@ -308,12 +320,16 @@ fn encode_numbers<T: Copy, const N: usize>(
     all.iter().try_for_each(|&one| out.put(&bytes(one)))
 }
 
-fn write_dictionary(out: &mut Encoder, map: &Dictionary) -> Result<(), EncodeError> {
+fn write_dictionary(out: &mut Encoder<'_>, map: &Dictionary) -> Result<(), EncodeError> {
     encode_dictionary_types(out, &map.key, &map.value)?;
     encode_pairs(out, &map.pairs, &map.key, &map.value)
 }
 
-fn encode_dictionary_types(out: &mut Encoder, key: &Type, value: &Type) -> Result<(), EncodeError> {
+fn encode_dictionary_types(
+    out: &mut Encoder<'_>,
+    key: &Type,
+    value: &Type,
+) -> Result<(), EncodeError> {
     // No bool keys: the official reader refuses what the official writer permits. Spec: wire.md
     // 5.3.
     out.put(&[scalar_code(key).ok_or(EncodeErrorKind::TypeNotExpressible)?])?;
@@ -335,7 +351,7 @@ const fn scalar_code(of: &Type) -> Option<u8> {
     })
 }
 
-fn write_value_type(out: &mut Encoder, value: &Type) -> Result<(), EncodeError> {
+fn write_value_type(out: &mut Encoder<'_>, value: &Type) -> Result<(), EncodeError> {
     let code = match value {
         Type::Bool => code::BOOL,
         Type::Bytes => code::BYTES,
@@ -373,7 +389,7 @@ fn write_value_type(out: &mut Encoder, value: &Type) -> Result<(), EncodeError> 
 }
 
 fn encode_pairs(
-    out: &mut Encoder,
+    out: &mut Encoder<'_>,
     pairs: &[(Value, Value)],
     key: &Type,
     value: &Type,
