@@ -211,7 +211,6 @@ impl ChatClient {
             false,
             is_queued,
             content,
-            // A reference: the closure is moved several times on its way to the buffer.
             &|buffer: &mut Vec<u8>, config: &ChatConfig| {
                 publish::write(buffer, config, channel, content, options)
             },
@@ -272,7 +271,8 @@ impl ChatClient {
         encrypt: bool,
         is_queued: bool,
         content: &C,
-        write: impl FnOnce(&mut Vec<u8>, &ChatConfig) -> Result<(), RequestError>,
+        // A reference: it is moved several times on its way to the buffer.
+        write: &impl Fn(&mut Vec<u8>, &ChatConfig) -> Result<(), RequestError>,
     ) -> Result<MessageToken, RequestError> {
         let fingerprint = self.fingerprint(content);
         if is_queued {

@@ -1,6 +1,7 @@
 //! [`MessagesBuilder`]: collects the messages of one event.
 
-use super::{Block, ContentSpan, Entries, Entry, Messages, Other, Span, Undecodable};
+use super::index::List;
+use super::{Block, Index, Messages, Other, Span, Undecodable};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use photon_proto::{DecodeError, DecodeErrorKind, Decoded, Element, Timestamp, ValueRef};
@@ -21,9 +22,10 @@ pub(crate) struct MessagesBuilder {
     bytes: Vec<u8>,
     /// Whether a text begins inside of a character, and so the one before ends there.
     is_cut: bool,
-    senders: Vec<Span>,
-    contents: Vec<ContentSpan>,
-    others: Vec<Other>,
+    senders: List,
+    contents: List,
+    /// The contents that are not text, with their place in the list, where they are empty texts.
+    others: Vec<(u32, Other)>,
     /// The elements that cannot be decoded, except those that the parameters have counted.
     undecodable: u32,
     /// The memory of the contents that cannot be decoded.
@@ -44,9 +46,9 @@ impl MessagesBuilder {
 
     /// Drops what was collected, and returns its memory if that is more than `kept_bytes`.
     pub(crate) fn release_memory(&mut self, kept_bytes: usize) {
-        let lists = self.senders.capacity() * size_of::<Span>()
-            + self.contents.capacity() * size_of::<ContentSpan>()
-            + self.others.capacity() * size_of::<Other>();
+        let lists = self.senders.capacity_bytes()
+            + self.contents.capacity_bytes()
+            + self.others.capacity() * size_of::<(u32, Other)>();
         if self.bytes.capacity() + lists > kept_bytes {
             *self = Self::default();
         }
@@ -60,17 +62,11 @@ impl MessagesBuilder {
 
     /// Whether any content is not marked as undecodable.
     pub(crate) fn holds_decoded(&self) -> bool {
-        let is_decoded = |content: &ContentSpan| match content {
-            ContentSpan::Text(_) => true,
-            ContentSpan::Other(other) => {
-                self.others.get(*other as usize).is_some_and(Result::is_ok)
-            }
-        };
-        self.contents.iter().any(is_decoded)
+        self.others.len() < self.contents.len() || self.others.iter().any(|(_, it)| it.is_ok())
     }
 
-    /// Offsets above 4 GiB, which need a message of that length, become `u32::MAX`.
-    /// [`MessagesBuilder::finish`] checks the length of all texts, and marks those behind it.
+    /// Offsets above 4 GiB become `u32::MAX`, and [`MessagesBuilder::finish`] fails: no frame is that
+    /// long.
     #[inline]
     fn push(&mut self, bytes: &[u8]) -> Span {
         let is_continuation = |byte: &u8| byte & 0xC0 == 0x80;
@@ -136,7 +132,7 @@ impl MessagesBuilder {
     #[inline]
     fn text(&mut self, bytes: &[u8]) {
         let span = self.push(bytes);
-        self.contents.push(ContentSpan::Text(span));
+        self.contents.push(span);
     }
 
     #[cfg(test)]
@@ -146,12 +142,12 @@ impl MessagesBuilder {
 
     fn other(&mut self, other: Other) {
         debug_assert!(
-            u32::try_from(self.others.len()).is_ok(),
-            "each value costs memory that Limits bounds below 2^32 values"
+            u32::try_from(self.contents.len()).is_ok(),
+            "each content takes a byte of an event, and events are smaller"
         );
-        self.contents
-            .push(ContentSpan::Other(self.others.len() as u32));
-        self.others.push(other);
+        self.others.push((self.contents.len() as u32, other));
+        let nothing = self.push(&[]);
+        self.contents.push(nothing);
     }
 
     /// Adds a content that cannot be decoded. `make` gets the number of bytes that may be kept.
@@ -181,23 +177,24 @@ impl MessagesBuilder {
         received: Timestamp,
         last_id: Option<i32>,
     ) -> Result<Messages, DecodeError> {
+        let mut index = Index::append(&mut self.bytes, &self.senders, &self.contents);
         let text: Box<str> = match self.whole_text() {
             Some(text) => text.into(),
             None => {
+                self.bytes.truncate(index.start());
                 self.repair()?;
-                let Ok(text) = core::str::from_utf8(&self.bytes) else {
+                index = Index::append(&mut self.bytes, &self.senders, &self.contents);
+                let Some(text) = self.whole_text() else {
                     debug_assert!(false, "repaired");
                     return Err(DecodeError::new(DecodeErrorKind::NotUtf8, 0, MESSAGES));
                 };
                 text.into()
             }
         };
-        let entries = self.senders.iter().zip(&self.contents);
-        let entries = entries.map(|(&sender, &content)| Entry { sender, content });
         let others = core::mem::take(&mut self.others);
         Ok(Messages::new(Block {
             text,
-            entries: Entries::new(entries),
+            index,
             others,
             others_bytes: self.other_bytes + self.mark_bytes,
             last_id,
@@ -209,7 +206,7 @@ impl MessagesBuilder {
     /// begins with a character, then each ends with one, too.
     fn whole_text(&self) -> Option<&str> {
         let text = core::str::from_utf8(&self.bytes).ok()?;
-        // Spans above 4 GiB are cut off.
+        // Offsets above 4 GiB are cut off.
         let is_whole = !self.is_cut && u32::try_from(text.len()).is_ok();
         debug_assert!(
             !is_whole
@@ -221,12 +218,8 @@ impl MessagesBuilder {
         is_whole.then_some(text)
     }
 
-    fn spans(&self) -> impl Iterator<Item = &Span> {
-        let texts = self.contents.iter().filter_map(|content| match content {
-            ContentSpan::Text(span) => Some(span),
-            ContentSpan::Other(_) => None,
-        });
-        self.senders.iter().chain(texts)
+    fn spans(&self) -> impl Iterator<Item = Span> {
+        self.senders.spans().chain(self.contents.spans())
     }
 
     /// Checks each text by itself: marks contents that are not UTF-8, and puts U+FFFD into senders.
@@ -237,8 +230,10 @@ impl MessagesBuilder {
             core::mem::take(&mut self.senders),
             core::mem::take(&mut self.contents),
         );
+        let mut others = core::mem::take(&mut self.others).into_iter().peekable();
+        self.is_cut = false;
         // Reserved at once: doubling could take twice what U+FFFD, three bytes for one, needs.
-        let repaired_length = |span: &Span| {
+        let repaired_length = |span: Span| {
             let chunks = span.of(&bytes).unwrap_or_default().utf8_chunks();
             chunks
                 .map(|chunk| {
@@ -251,14 +246,15 @@ impl MessagesBuilder {
                 })
                 .sum::<usize>()
         };
-        let texts = contents.iter().filter_map(|content| match content {
-            ContentSpan::Text(span) => Some(span.of(&bytes)?.len()),
-            ContentSpan::Other(_) => None,
-        });
+        let texts = contents
+            .spans()
+            .map(|span| span.of(&bytes).map_or(0, <[u8]>::len));
         self.bytes = Vec::with_capacity(
-            senders.iter().map(repaired_length).sum::<usize>() + texts.sum::<usize>(),
+            senders.spans().map(repaired_length).sum::<usize>()
+                + texts.sum::<usize>()
+                + Index::max_bytes(senders.len().min(contents.len())),
         );
-        for span in &senders {
+        for span in senders.spans() {
             let sender = span.of(&bytes).unwrap_or(UNKNOWN.as_bytes());
             let start = self.end();
             for chunk in sender.utf8_chunks() {
@@ -272,19 +268,17 @@ impl MessagesBuilder {
             let replaced = self.bytes.get(start as usize..) != Some(sender);
             self.undecodable = self.undecodable.saturating_add(u32::from(replaced));
         }
-        for content in &contents {
-            match content {
-                ContentSpan::Text(span) => {
-                    let text = span.of(&bytes).unwrap_or_default();
-                    if core::str::from_utf8(text).is_ok() {
-                        self.text(text);
-                    } else {
-                        self.undecodable = self.undecodable.saturating_add(1);
-                        self.mark(|max_bytes| Undecodable::text(text, max_bytes))?;
-                    }
-                }
-                // It keeps its place among the others.
-                ContentSpan::Other(_) => self.contents.push(*content),
+        for (place, span) in (0..).zip(contents.spans()) {
+            if let Some((_, other)) = others.next_if(|(of, _)| *of == place) {
+                self.other(other);
+                continue;
+            }
+            let text = span.of(&bytes).unwrap_or_default();
+            if core::str::from_utf8(text).is_ok() {
+                self.text(text);
+            } else {
+                self.undecodable = self.undecodable.saturating_add(1);
+                self.mark(|max_bytes| Undecodable::text(text, max_bytes))?;
             }
         }
         Ok(())
@@ -352,6 +346,8 @@ mod tests {
         let mut builder = MessagesBuilder::default();
         for _ in 0..10_000 {
             builder.sender_text(b"alice");
+        }
+        for _ in 0..10_000 {
             builder.text(&[0xFF; 100]);
         }
         let error = builder

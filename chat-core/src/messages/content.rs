@@ -1,6 +1,5 @@
 //! [`Content`]: the content of a message.
 
-use super::Span;
 use alloc::string::String;
 use bytes::Bytes;
 use core::fmt;
@@ -215,12 +214,5 @@ impl Undecodable {
 
     pub(super) fn heap_bytes(&self) -> usize {
         Self::cost(self.bytes.len())
-    }
-}
-
-impl Span {
-    /// The part of `bytes` that this is.
-    pub(super) fn of<'b>(&self, bytes: &'b [u8]) -> Option<&'b [u8]> {
-        bytes.get(self.start as usize..self.end as usize)
     }
 }

@@ -2,6 +2,7 @@
 
 mod builder;
 mod content;
+mod index;
 mod origin;
 
 use alloc::boxed::Box;
@@ -13,39 +14,21 @@ use photon_proto::{Text, Timestamp, Value};
 pub(crate) use builder::MessagesBuilder;
 pub(crate) use content::Undecodable;
 pub use content::{Content, OwnedContent};
+use index::{Index, Span};
 pub use origin::Origin;
-
-/// A range of bytes in the shared text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Span {
-    start: u32,
-    end: u32,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum ContentSpan {
-    Text(Span),
-    /// Index into [`Block::others`].
-    Other(u32),
-}
 
 /// A content that is not text, or that cannot be decoded. The latter is boxed: it is rare, and
 /// larger.
 type Other = Result<Value, Box<Undecodable>>;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Entry {
-    sender: Span,
-    content: ContentSpan,
-}
-
-/// The data of one event: one allocation for all texts, and one for all entries.
+/// The data of one event: one allocation for all texts, with the index of them.
 #[derive(Debug)]
 struct Block {
     text: Box<str>,
-    entries: Entries,
-    /// Contents that are not text.
-    others: Vec<Other>,
+    index: Index,
+    /// Contents that are not text, and the messages that they belong to, in order. Their place in
+    /// the text is empty.
+    others: Vec<(u32, Other)>,
     /// The memory of them. Noted when they are decoded: a walk through all values would be repeated by
     /// each owner of the event.
     others_bytes: usize,
@@ -53,30 +36,6 @@ struct Block {
     last_id: Option<i32>,
     /// One stamp for all of them: they arrived together.
     received: Timestamp,
-}
-
-/// Most events hold one message, which then needs no allocation for its entry.
-#[derive(Debug)]
-enum Entries {
-    One(Entry),
-    Many(Box<[Entry]>),
-}
-
-impl Entries {
-    fn new(mut entries: impl ExactSizeIterator<Item = Entry>) -> Self {
-        match (entries.len(), entries.next()) {
-            (1, Some(one)) => Self::One(one),
-            (_, first) => Self::Many(first.into_iter().chain(entries).collect()),
-        }
-    }
-
-    #[inline]
-    fn as_slice(&self) -> &[Entry] {
-        match self {
-            Self::One(entry) => core::slice::from_ref(entry),
-            Self::Many(entries) => entries,
-        }
-    }
 }
 
 impl Block {
@@ -90,23 +49,28 @@ impl Block {
     }
 
     #[inline]
-    fn message(&self, index: usize, entry: &Entry) -> Message<'_> {
-        let content = match entry.content {
-            ContentSpan::Text(span) => Content::Text(self.part(span)),
-            ContentSpan::Other(other) => match self.others.get(other as usize) {
-                Some(Ok(value)) => Content::Value(value),
-                Some(Err(undecodable)) => undecodable.content(),
-                None => {
-                    debug_assert!(false, "MessagesBuilder::other pushed both");
-                    Content::Value(&Value::Null)
-                }
+    fn message(&self, index: usize) -> Option<Message<'_>> {
+        let (sender, content) = self.index.message(&self.text, index)?;
+        Some(Message {
+            sender: self.part(sender),
+            content: match self.part(content) {
+                "" => self.other(index),
+                text => Content::Text(text),
             },
-        };
-        Message {
-            sender: self.part(entry.sender),
-            content,
             id: self.id(index),
             received: self.received,
+        })
+    }
+
+    /// The content of a message without text.
+    fn other(&self, index: usize) -> Content<'_> {
+        let found = self
+            .others
+            .binary_search_by_key(&index, |(of, _)| *of as usize);
+        match found.ok().and_then(|place| self.others.get(place)) {
+            Some((_, Ok(value))) => Content::Value(value),
+            Some((_, Err(undecodable))) => undecodable.content(),
+            None => Content::Text(""),
         }
     }
 
@@ -114,15 +78,14 @@ impl Block {
     /// An id of 0 or below would mean "none". Spec: chat.md 4.1.
     #[inline]
     fn id(&self, index: usize) -> Option<i32> {
-        let length = self.entries.as_slice().len();
-        debug_assert!(index < length, "the caller has the entry of this index");
+        let length = self.index.len();
+        debug_assert!(index < length, "the caller has the message of this index");
         let after_it = i32::try_from(length - 1 - index).ok()?;
         self.last_id?.checked_sub(after_it).filter(|&id| id > 0)
     }
 
     fn pinned_bytes(&self) -> usize {
-        let entries = size_of_val(self.entries.as_slice());
-        size_of::<Self>() + self.text.len() + entries + self.others_bytes
+        size_of::<Self>() + self.text.len() + self.others_bytes
     }
 }
 
@@ -180,7 +143,7 @@ impl End {
 
 impl Messages {
     fn new(block: Block) -> Self {
-        let end = End::new(block.entries.as_slice().len(), Origin::Live);
+        let end = End::new(block.index.len(), Origin::Live);
         Self {
             block: Arc::new(block),
             start: 0,
@@ -205,32 +168,6 @@ impl Messages {
         }
     }
 
-    #[inline]
-    fn entries(&self) -> &[Entry] {
-        let all = self.block.entries.as_slice();
-        all.get(self.start as usize..self.end.index())
-            .unwrap_or_default()
-    }
-
-    /// Whether one of the messages is from this user. Most senders differ in length already, and then
-    /// a message costs a few instructions.
-    #[inline]
-    pub(crate) fn has_sender(&self, user: &str) -> bool {
-        self.entries().iter().any(|entry| {
-            // Bytes: the boundaries of characters do not matter to a comparison.
-            let Span { start, end } = entry.sender;
-            let bytes = self.block.text.as_bytes();
-            let sender = bytes.get(start as usize..end as usize);
-            debug_assert!(
-                sender.is_some(),
-                "MessagesBuilder::finish checked every span"
-            );
-            let (sender, user) = (sender.unwrap_or_default(), user.as_bytes());
-            // Names of one length nearly always differ here, which saves a call.
-            sender.len() == user.len() && sender.last() == user.last() && sender == user
-        })
-    }
-
     /// Returns how the messages reached the client. Only those of a public channel have another
     /// origin than [`Origin::Live`].
     #[must_use]
@@ -253,21 +190,47 @@ impl Messages {
     /// Returns one message. Index 0 is the oldest.
     #[must_use]
     pub fn get(&self, index: usize) -> Option<Message<'_>> {
-        let entry = self.entries().get(index)?;
-        Some(self.block.message(self.start as usize + index, entry))
+        if index >= self.len() {
+            return None;
+        }
+        self.block.message(self.start as usize + index)
     }
 
     /// Iterates over the messages, oldest first.
     #[inline]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Message<'_>> + DoubleEndedIterator {
-        let entries = self.entries().iter().enumerate();
-        entries.map(|(index, entry)| self.block.message(self.start as usize + index, entry))
+        let all = self.start as usize..self.end.index();
+        all.map(|index| {
+            let message = self.block.message(index);
+            debug_assert!(message.is_some(), "the range is of this block");
+            message.unwrap_or(Message::EMPTY)
+        })
+    }
+
+    /// Whether one of the messages is from this user. Most senders differ in length already, and then
+    /// a message costs a few instructions.
+    #[inline]
+    pub(crate) fn has_sender(&self, user: &str) -> bool {
+        let Block { text, index, .. } = &*self.block;
+        (self.start as usize..self.end.index()).any(|message| {
+            // Bytes: the boundaries of characters do not matter to a comparison.
+            let sender = index
+                .message(text, message)
+                .and_then(|(sender, _)| sender.of(text.as_bytes()));
+            debug_assert!(
+                sender.is_some(),
+                "MessagesBuilder::finish checked every span"
+            );
+            let (sender, user) = (sender.unwrap_or_default(), user.as_bytes());
+            // Names of one length nearly always differ here, which saves a call.
+            sender.len() == user.len() && sender.last() == user.last() && sender == user
+        })
     }
 
     /// Returns the id of the last message, if the server sent it.
     #[must_use]
     pub fn last_id(&self) -> Option<i32> {
-        let left_out = self.block.entries.as_slice().len() - self.end.index();
+        let left_out = self.block.index.len() - self.end.index();
         self.block
             .last_id?
             .checked_sub(i32::try_from(left_out).ok()?)

@@ -296,8 +296,10 @@ fn every_event_has_the_documented_form() {
 
 fn received(texts: &[&str], last_id: i32) -> Messages {
     let mut builder = MessagesBuilder::default();
-    for text in texts {
+    for _ in texts {
         builder.sender_text(b"bob");
+    }
+    for text in texts {
         builder.text_for_tests(text.as_bytes());
     }
     builder.finish(Timestamp::ZERO, Some(last_id)).unwrap()

@@ -495,8 +495,10 @@ impl World {
 
 fn event_of(messages: &[Key]) -> Messages {
     let mut builder = MessagesBuilder::default();
-    for (life, id) in messages {
+    for _ in messages {
         builder.sender_text(b"bob");
+    }
+    for (life, id) in messages {
         let text: String = (life * 100_000 + id).to_string();
         builder.text_for_tests(text.as_bytes());
     }

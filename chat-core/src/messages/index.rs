@@ -1,0 +1,236 @@
+//! [`Index`]: where the texts of one event lie.
+
+use alloc::vec::Vec;
+
+/// The bytes of a number while all texts together have less than 256 MiB: always, unless the
+/// application has raised the limit of a message that far.
+const SHORT: usize = 4;
+/// The bytes of a number that may be any `u32`.
+const LONG: usize = 5;
+
+/// The places of the senders and contents of one event in the text that holds all of them.
+///
+/// Texts of one list lie behind each other, so the end of each is enough. The ends are part of the
+/// same text, behind the texts: an event then needs one allocation for both, and less memory than
+/// a table of ranges. They are numbers with 7 bits in a byte, least significant first, because each
+/// such byte is a character.
+///
+/// ```text
+/// texts | start of the senders, start of the contents | end of a sender, end of its content | ...
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Index {
+    /// Where the numbers begin.
+    start: u32,
+    messages: u32,
+    is_long: bool,
+}
+
+/// The range of one text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Span {
+    pub(super) start: u32,
+    pub(super) end: u32,
+}
+
+impl Span {
+    /// The part of `bytes` that this is.
+    #[inline]
+    pub(super) fn of(self, bytes: &[u8]) -> Option<&[u8]> {
+        bytes.get(self.start as usize..self.end as usize)
+    }
+}
+
+/// The texts of one list, in the order in which they lie behind each other.
+#[derive(Debug, Default)]
+pub(super) struct List {
+    start: u32,
+    ends: Vec<u32>,
+}
+
+impl List {
+    /// Removes all texts.
+    pub(super) fn clear(&mut self) {
+        self.ends.clear();
+    }
+
+    /// Adds the text at this place.
+    #[inline]
+    pub(super) fn push(&mut self, span: Span) {
+        if self.ends.is_empty() {
+            self.start = span.start;
+        }
+        debug_assert_eq!(
+            self.ends.last().copied().unwrap_or(self.start),
+            span.start,
+            "the texts of a list lie behind each other"
+        );
+        self.ends.push(span.end);
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    pub(super) fn capacity_bytes(&self) -> usize {
+        self.ends.capacity() * size_of::<u32>()
+    }
+
+    pub(super) fn spans(&self) -> impl Iterator<Item = Span> {
+        let starts = core::iter::once(self.start).chain(self.ends.iter().copied());
+        let spans = starts.zip(&self.ends);
+        spans.map(|(start, &end)| Span { start, end })
+    }
+}
+
+impl Index {
+    /// Appends the index of texts that lie in `bytes`: pairs of senders and contents, up to the
+    /// shorter list.
+    pub(super) fn append(bytes: &mut Vec<u8>, senders: &List, contents: &List) -> Self {
+        let start = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        let is_long = start >= 1 << (7 * SHORT);
+        if is_long {
+            append::<LONG>(bytes, senders, contents);
+        } else {
+            append::<SHORT>(bytes, senders, contents);
+        }
+        let messages = senders.len().min(contents.len());
+        debug_assert!(
+            u32::try_from(messages).is_ok(),
+            "each message takes a byte of an event, and events are smaller"
+        );
+        Self {
+            start,
+            messages: messages as u32,
+            is_long,
+        }
+    }
+
+    /// The length of the longest index of so many messages.
+    pub(super) const fn max_bytes(messages: usize) -> usize {
+        (1 + messages) * 2 * LONG
+    }
+
+    /// Where the index begins: behind all texts.
+    pub(super) const fn start(self) -> usize {
+        self.start as usize
+    }
+
+    /// The number of messages.
+    pub(super) const fn len(self) -> usize {
+        self.messages as usize
+    }
+
+    /// The places of the sender and the content of a message. `text` is the one that the index was
+    /// appended to.
+    #[inline]
+    pub(super) fn message(self, text: &str, message: usize) -> Option<(Span, Span)> {
+        if message >= self.len() {
+            return None;
+        }
+        if self.is_long {
+            self.numbers::<LONG>(text, message)
+        } else {
+            self.numbers::<SHORT>(text, message)
+        }
+    }
+
+    #[inline]
+    fn numbers<const BYTES: usize>(self, text: &str, message: usize) -> Option<(Span, Span)> {
+        let at = self.start() + message * 2 * BYTES;
+        let numbers = text.as_bytes().get(at..at + 4 * BYTES)?;
+        let (numbers, _) = numbers.as_chunks::<BYTES>();
+        let [sender_start, content_start, sender_end, content_end] = numbers.first_chunk()?;
+        let span = |start, end| Span {
+            start: number(start),
+            end: number(end),
+        };
+        Some((
+            span(sender_start, sender_end),
+            span(content_start, content_end),
+        ))
+    }
+}
+
+fn append<const BYTES: usize>(bytes: &mut Vec<u8>, senders: &List, contents: &List) {
+    bytes.reserve((1 + senders.len().min(contents.len())) * 2 * BYTES);
+    let starts = [(&senders.start, &contents.start)];
+    let ends = senders.ends.iter().zip(&contents.ends);
+    for (sender, content) in starts.into_iter().chain(ends) {
+        bytes.extend_from_slice(&digits::<BYTES>(*sender));
+        bytes.extend_from_slice(&digits::<BYTES>(*content));
+    }
+}
+
+#[inline]
+fn digits<const BYTES: usize>(number: u32) -> [u8; BYTES] {
+    let mut left = number;
+    [(); BYTES].map(|()| {
+        let digit = (left & 0x7F) as u8;
+        left >>= 7;
+        digit
+    })
+}
+
+#[inline]
+fn number<const BYTES: usize>(digits: &[u8; BYTES]) -> u32 {
+    digits
+        .iter()
+        .rev()
+        .fold(0, |number, digit| number << 7 | u32::from(*digit))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Index, LONG, List, SHORT, Span, append, digits, number};
+    use alloc::string::String;
+    use alloc::vec::Vec;
+
+    #[test]
+    fn numbers_of_both_lengths_are_read_as_they_were_written() {
+        for shift in 0..32 {
+            for value in [(1_u32 << shift) - 1, 1 << shift] {
+                assert_eq!(number(&digits::<LONG>(value)), value);
+                assert!(digits::<LONG>(value).is_ascii());
+                if value < 1 << (7 * SHORT) {
+                    assert_eq!(number(&digits::<SHORT>(value)), value);
+                }
+            }
+        }
+        assert_eq!(number(&digits::<LONG>(u32::MAX)), u32::MAX);
+    }
+
+    #[test]
+    fn messages_are_found_with_numbers_of_both_lengths() {
+        for (length, is_long) in [(3, false), (300, true), (70_000, false), (3 << 20, true)] {
+            // Two senders, then three contents of which the last has no sender.
+            let mut bytes = Vec::from(*b"??alicebob");
+            let (mut senders, mut contents) = (List::default(), List::default());
+            senders.push(Span { start: 2, end: 7 });
+            senders.push(Span { start: 7, end: 10 });
+            let mut start = 10;
+            for text in ["", &"x".repeat(length), "y"] {
+                bytes.extend_from_slice(text.as_bytes());
+                let end = start + text.len() as u32;
+                contents.push(Span { start, end });
+                start = end;
+            }
+            let mut index = Index::append(&mut bytes, &senders, &contents);
+            assert!(!index.is_long, "far below the limit");
+            if is_long {
+                bytes.truncate(index.start());
+                append::<LONG>(&mut bytes, &senders, &contents);
+                index.is_long = true;
+            }
+            let text = String::from_utf8(bytes).expect("the index is text");
+            assert_eq!(index.len(), 2);
+            let part = |span: Span| &text[span.start as usize..span.end as usize];
+            let message = |at| {
+                let (sender, content) = index.message(&text, at).expect("in range");
+                (part(sender), part(content).len())
+            };
+            assert_eq!([message(0), message(1)], [("alice", 0), ("bob", length)]);
+            assert_eq!(index.message(&text, 2), None);
+        }
+    }
+}
