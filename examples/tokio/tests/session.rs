@@ -119,19 +119,14 @@ async fn a_session_comes_back_over_ws_to_a_server_that_was_killed_and_started_ag
 
 async fn comes_back_over(transport: Transport) {
     let mut server = Server::start();
-    // Over UDP nothing else shows that a server is gone.
-    const SILENCE: Duration = Duration::from_secs(2);
-    let restore = || Restore::new().queue_cap_bytes(10_000);
-    let config = server
-        .config(transport, "alice")
-        .restore(restore())
-        .silence_timeout(SILENCE);
-    let mut alice = server.join(config, "lobby").await;
-    let config = server
-        .config(transport, "bob")
-        .restore(restore())
-        .silence_timeout(SILENCE);
-    let mut bob = server.join(config, "lobby").await;
+    let config = |server: &Server, user| {
+        // Over UDP only the time shows that a server is gone. The default is 10 s.
+        let config = server.config(transport, user);
+        let config = config.udp(|udp| udp.disconnect_timeout = Duration::from_secs(2));
+        config.restore(Restore::new().queue_cap_bytes(10_000))
+    };
+    let mut alice = server.join(config(&server, "alice"), "lobby").await;
+    let mut bob = server.join(config(&server, "bob"), "lobby").await;
     // Twice: what is not reset the first time shows the second time.
     for round in 0..2 {
         server.stop();
