@@ -88,7 +88,9 @@ impl Model {
         is_alone: bool,
         history: Option<RequestedHistory>,
     ) -> bool {
-        if let Some(channel) = self.public.get_mut(name) {
+        // A list may name the same channel thousands of times.
+        let key = self.public.find(name);
+        if let Some(channel) = key.and_then(|key| self.public.by_key_mut(key)) {
             channel.subscribed = true;
             if is_alone {
                 // The server sends subscribers and properties again. Spec: chat.md 4.4.

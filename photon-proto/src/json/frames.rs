@@ -191,7 +191,8 @@ impl Reader<'static> {
     ///   would exceed the limit on its length, they become `?`.
     /// * Values, and all memory, are limited only when the message is decoded. A message with
     ///   more than eight times the limit on values, wherever they are, is rejected: finding their ends
-    ///   alone would take too long.
+    ///   alone would take too long. Values that are nested too deeply do not count: nothing is made of
+    ///   them.
     /// * An array or object that is nested too deeply becomes an empty array, which decoding rejects
     ///   at its place.
     /// * A double that would make the message exceed the limit on its length, although its text does

@@ -259,6 +259,10 @@ where
     let first = p.token();
     let at = p.offset();
     let wrong = || wrong(first, at, field);
+    if let Some(code) = p.code() {
+        let code = T::try_from(i64::from(code)).ok();
+        return code.map(Some).ok_or_else(wrong);
+    }
     match first {
         b'-' | b'0'..=b'9' => {
             let whole = match p.number(field)? {

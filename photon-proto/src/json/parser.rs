@@ -108,12 +108,23 @@ impl<'a> Parser<'a> {
         [open, close]: [u8; 2],
         field: &'static str,
     ) -> Result<bool, DecodeError> {
-        self.punctuation(open, field)?;
-        let is_empty = self.token() == close;
-        if is_empty {
-            self.advance(1);
+        if self.token() != open {
+            return Err(self.unexpected(field));
         }
-        Ok(!is_empty)
+        Ok(self.inside(close).is_some())
+    }
+
+    /// Takes the beginning of a list, whose bracket was seen. Returns the first byte of its first
+    /// element; `None` if the list is empty, and its end was taken too.
+    #[inline]
+    pub(super) fn inside(&mut self, close: u8) -> Option<u8> {
+        self.advance(1);
+        let next = self.token();
+        if next == close {
+            self.advance(1);
+            return None;
+        }
+        Some(next)
     }
 
     /// Takes the comma behind an element, or the end of the list. Returns whether another element
@@ -218,6 +229,29 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
+    /// Takes a number of one to three digits, as nearly all codes are, if the end of a list or a
+    /// comma follows. Else takes nothing.
+    #[inline]
+    pub(super) fn code(&mut self) -> Option<u16> {
+        let digit = |byte: u8| u16::from(byte - b'0');
+        let (code, length) = match *self.rest {
+            [a @ b'0'..=b'9', b',' | b']' | b'}', ..] => (digit(a), 1),
+            [a @ b'1'..=b'9', b @ b'0'..=b'9', b',' | b']' | b'}', ..] => {
+                (digit(a) * 10 + digit(b), 2)
+            }
+            [
+                a @ b'1'..=b'9',
+                b @ b'0'..=b'9',
+                c @ b'0'..=b'9',
+                b',' | b']' | b'}',
+                ..,
+            ] => (digit(a) * 100 + digit(b) * 10 + digit(c), 3),
+            _ => return None,
+        };
+        self.advance(length);
+        Some(code)
+    }
+
     /// Takes a number.
     pub(super) fn number(&mut self, field: &'static str) -> Result<Number, DecodeError> {
         let text = self.rest;
@@ -320,12 +354,9 @@ impl<'a> Parser<'a> {
                     continue;
                 }
                 bracket @ (b'[' | b'{') => {
-                    self.advance(1);
                     let is_object = bracket == b'{';
                     let close = if is_object { b'}' } else { b']' };
-                    if self.token() == close {
-                        self.advance(1);
-                    } else {
+                    if self.inside(close).is_some() {
                         lists.push(is_object);
                         if is_object {
                             count(self, left, &lists)?;

@@ -65,12 +65,13 @@ fn container(
 fn array(p: &mut Parser<'_>, sink: &mut Sink<'_>) -> Result<(), DecodeError> {
     const FIELD: &str = "JSON array";
     let at = p.offset();
-    let mut more = p.open(*b"[]", FIELD)?;
+    let first = p.inside(b']');
+    let mut more = first.is_some();
     // An array of strings only is a string array. If another value turns up, the array is
     // transcoded again as mixed values. Each array is repeated at most once, and only up to its
     // first other value, so that the cost stays linear. One that does not begin with a string is not
     // tried: arrays in arrays would be begun twice at each level.
-    if more && p.token() == b'"' {
+    if first == Some(b'"') {
         let (again, mark) = (p.clone(), sink.mark());
         if strings(p, sink, at)? {
             return Ok(());
@@ -113,7 +114,7 @@ fn strings(p: &mut Parser<'_>, sink: &mut Sink<'_>, at: usize) -> Result<bool, D
 fn object(p: &mut Parser<'_>, sink: &mut Sink<'_>) -> Result<(), DecodeError> {
     const FIELD: &str = "JSON object";
     let at = p.offset();
-    let mut more = p.open(*b"{}", FIELD)?;
+    let mut more = p.inside(b'}').is_some();
     let place = sink.begin_counted(HASHTABLE, at)?;
     let mut count = 0_usize;
     while more {
