@@ -32,6 +32,10 @@ use alloc::vec::Vec;
 ///   if the protocol does not define a type code (its payload has an unknown length), or if a value
 ///   has 65,536 open containers, each with further elements.
 ///
+/// * What a value that exceeds a limit has used is given back to the others. Once four times as many
+///   values, or four times as much memory, were given back as are left, no further container of the
+///   message is decoded; texts, numbers and the like still are.
+///
 /// A list with more elements than [`Limits::max_values`](crate::Limits::max_values) allows is an
 /// error in either case.
 #[derive(Clone, Debug)]
