@@ -20,7 +20,7 @@ pub(crate) const PREFIX: &str = "seed-";
 pub(crate) type Seeds = BTreeMap<(&'static str, String), Vec<u8>>;
 
 pub(crate) fn corpus() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus")
 }
 
 pub(crate) fn all() -> Seeds {
@@ -160,7 +160,7 @@ struct Vector {
 /// The vectors of the binary protocols.
 fn vectors() -> Vec<Vector> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../photon-proto/tests/vectors/wire-vectors.json");
+        .join("../../photon-proto/tests/vectors/wire-vectors.json");
     let all: Json = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
     let vectors = all["vectors"].as_array().unwrap();
     let binary = vectors.iter().filter(|vector| vector["protocol"] != "json");

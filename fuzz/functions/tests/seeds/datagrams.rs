@@ -7,7 +7,7 @@ use std::path::Path;
 /// For each datagram: its session and number, whether the client receives it, and its bytes.
 pub(crate) fn recorded() -> Vec<(String, bool, Vec<u8>)> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../photon-proto/tests/vectors/udp-handshake.json");
+        .join("../../photon-proto/tests/vectors/udp-handshake.json");
     let all: Json = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
     let mut datagrams = Vec::new();
     for session in all["sessions"].as_array().unwrap() {
