@@ -16,7 +16,7 @@ use crate::event::Event;
 use crate::link::{LinkCommand, LinkId};
 use crate::operation::authenticate::is_token_refusal;
 use crate::operation::pending::RequestKind;
-use crate::restore::UnwantedEnd;
+use crate::restore::{AfterLoss, UnwantedEnd};
 use crate::state::{CauseKind, DisconnectCause, PeerErrorCode, State, Step};
 use crate::timers::Timer;
 use alloc::boxed::Box;
@@ -130,17 +130,21 @@ impl ChatClient {
         if self.state == State::ConnectingToFrontEnd {
             self.login.on_front_end_failed();
         }
-        let end = self.restore.is_some().then(|| UnwantedEnd {
+        let mut end = self.restore.is_some().then(|| UnwantedEnd {
             cause: Box::new(cause.clone()),
             closed_by_server: matches!(
                 code,
                 PeerErrorCode::FrontEndConnectClosed | PeerErrorCode::NameServerConnectClosed
             ),
             token_refused,
+            asks_less: false,
         });
-        let gives_up = self.report_end(code, cause);
+        let after = self.report_end(code, cause);
+        if let Some(end) = &mut end {
+            end.asks_less = after == AfterLoss::AskLess;
+        }
         match end {
-            Some(end) if gives_up => {
+            Some(end) if after == AfterLoss::GiveUp => {
                 self.report_schedule(Event::ReconnectGaveUp { cause: end.cause })
             }
             Some(end) => self.schedule_reconnect(end),
@@ -148,12 +152,12 @@ impl ChatClient {
         }
     }
 
-    /// Reports an end, in the specified order: failed results, the state, the error. Returns whether
-    /// connecting again would end in the same way. Spec: chat.md 6.2.
-    pub(super) fn report_end(&mut self, code: PeerErrorCode, cause: DisconnectCause) -> bool {
+    /// Reports an end, in the specified order: failed results, the state, the error. Returns what it
+    /// means for the next connection. Spec: chat.md 6.2.
+    pub(super) fn report_end(&mut self, code: PeerErrorCode, cause: DisconnectCause) -> AfterLoss {
         self.login.halt();
         self.fail_pending_requests();
-        let is_futile = self.is_restoring_futile(&cause);
+        let after = self.learn_from_loss(&cause);
         self.set_state(State::Error);
         let message = Text::from(cause.to_string());
         // Log only the kind: the text may be a server's and contain a user id.
@@ -166,7 +170,7 @@ impl ChatClient {
             cause: Box::new(cause),
             message,
         });
-        is_futile
+        after
     }
 
     /// Handles the end that the peer reported.

@@ -361,7 +361,8 @@ impl ChatClient {
                 let kind = RequestKind::Restore;
                 let id = self.expect_outcomes(|pending| &mut pending.subscribe, kind, names);
                 if !subscription.is_new {
-                    self.model.on_restore_asked(now, names);
+                    let is_limited = subscription.limits_history();
+                    self.model.on_restore_asked(now, names, is_limited);
                 } else if let Some(messages) = history {
                     self.note_history(id, messages, names.iter(), &last_ids);
                 }
@@ -474,16 +475,15 @@ impl ChatClient {
         }
     }
 
-    /// Notes an end that the application did not cause. Returns whether connecting again would end in
-    /// the same way.
-    pub(super) fn is_restoring_futile(&mut self, cause: &DisconnectCause) -> bool {
+    /// Notes an end that the application did not cause. Returns what it means for the next connection.
+    pub(super) fn learn_from_loss(&mut self, cause: &DisconnectCause) -> AfterLoss {
         let since = cause_since(cause, self.now);
         let Some(restore) = &mut self.resubscription else {
-            return false;
+            return AfterLoss::TryAgain;
         };
         let after = restore.on_connection_lost(since, may_blame_requests(cause));
         self.end_restore();
-        after == AfterLoss::GiveUp
+        after
     }
 
     /// Stops restoring: settles what waits for a connection, and drops queued messages. The wanted

@@ -11,6 +11,7 @@
 use super::ChatClient;
 use super::login_flow::WayBack;
 use crate::error::RequestError;
+use crate::restore::AfterLoss;
 use crate::state::{CauseKind, DisconnectCause, State};
 
 impl ChatClient {
@@ -138,7 +139,11 @@ impl ChatClient {
         if !connection.peer.is_link_closed() {
             self.close_link(connection.link);
         }
-        let is_futile = self.report_end(cause.code(connection.is_opened()), cause);
-        debug_assert!(!is_futile, "what was asked for is not to blame");
+        let after = self.report_end(cause.code(connection.is_opened()), cause);
+        debug_assert_eq!(
+            after,
+            AfterLoss::TryAgain,
+            "what was asked for is not to blame"
+        );
     }
 }

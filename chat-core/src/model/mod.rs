@@ -430,12 +430,13 @@ impl Model {
         channel.map_or(0, |channel| channel.continuity.last_id_to_ask())
     }
 
-    /// Notes that the client subscribes again to channels, with the ids to ask for.
-    pub(crate) fn on_restore_asked(&mut self, now: Timestamp, channels: &[Text]) {
+    /// Notes that the client subscribes again to channels, with the ids to ask for. `is_limited` is
+    /// whether it does not ask for all their messages.
+    pub(crate) fn on_restore_asked(&mut self, now: Timestamp, channels: &[Text], is_limited: bool) {
         for name in channels {
             if let Some(channel) = self.public.get_mut(name) {
                 let (continuity, mut around) = channel.around(now, &mut self.questions);
-                continuity.on_asked(&mut around);
+                continuity.on_asked(&mut around, is_limited);
             }
         }
     }

@@ -33,7 +33,7 @@ use crate::timers::Timer;
 use alloc::boxed::Box;
 use core::time::Duration;
 use photon_proto::{Random, Timestamp};
-use schedule::{Next, Schedule};
+use schedule::{Close, Next, Schedule};
 
 pub use kept::Kept;
 pub(crate) use kept::{KeptChannel, KeptConversation, KeptOptions};
@@ -80,6 +80,8 @@ pub(crate) struct UnwantedEnd {
     pub(crate) closed_by_server: bool,
     /// The code with which the front end refused the token of an earlier login.
     pub(crate) token_refused: Option<i16>,
+    /// Whether what restore asked for may be the reason, and it asks for less next time.
+    pub(crate) asks_less: bool,
 }
 
 /// The next step when a timer is due.
@@ -134,6 +136,7 @@ impl Restoration {
             cause,
             closed_by_server,
             token_refused,
+            asks_less,
         } = end;
         if let Some(code) = token_refused {
             // Only a client that asks for credentials ends here; others have gone on to the name
@@ -143,7 +146,12 @@ impl Restoration {
             self.cause = Some(cause);
             return self.ask_for_credentials();
         }
-        match self.schedule.on_end(&cause, closed_by_server, now, random) {
+        let close = match (closed_by_server, asks_less) {
+            (false, _) => Close::NotByServer,
+            (true, false) => Close::ByServer,
+            (true, true) => Close::Answered,
+        };
+        match self.schedule.on_end(&cause, close, now, random) {
             Next::After { attempt, after_ms } => {
                 self.wait(Waiting::Attempt, after_ms);
                 self.cause = Some(cause);

@@ -123,10 +123,19 @@ pub(crate) struct Subscription {
     pub(crate) max_history: i32,
 }
 
+impl Subscription {
+    /// Whether it asks for a part of the history only.
+    pub(crate) const fn limits_history(&self) -> bool {
+        self.max_history < MAX_HISTORY
+    }
+}
+
 /// The next step after a connection has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AfterLoss {
     TryAgain,
+    /// What the client asked for may be the reason, and it asks for less on the next connection.
+    AskLess,
     /// Connecting again would end in the same way.
     GiveUp,
 }
@@ -455,7 +464,8 @@ impl Plan {
         if !blames_requests {
             return AfterLoss::TryAgain;
         }
-        if run.survived > self.best {
+        let has_progress = run.survived > self.best;
+        if has_progress {
             (self.best, self.futile) = (run.survived, 0);
         } else {
             self.futile += 1;
@@ -464,11 +474,11 @@ impl Plan {
         if batch > 1 {
             // Fewer than were asked for: halving an unused limit would repeat the same request.
             self.at_a_time = (self.at_a_time.min(batch) / 2).max(1);
+            return AfterLoss::AskLess;
         }
-        if batch != 1 {
+        if batch == 0 {
             // Nothing was asked for, so the requests cannot be the reason.
-            let is_futile = batch == 0 && self.futile >= MAX_FUTILE;
-            return if is_futile {
+            return if self.futile >= MAX_FUTILE {
                 AfterLoss::GiveUp
             } else {
                 AfterLoss::TryAgain
@@ -488,13 +498,18 @@ impl Plan {
         };
         self.suspects = suspects;
         // The last attempt before the client gives up asks for no history at all.
-        self.suspect_history = if self.futile + 1 >= MAX_FUTILE {
+        let history = if self.futile + 1 >= MAX_FUTILE {
             0
         } else {
             asked / 2
         };
+        let before = core::mem::replace(&mut self.suspect_history, history);
         if asked == 0 && self.futile >= MAX_FUTILE {
             AfterLoss::GiveUp
+        } else if has_progress || history < before {
+            // A server that ends connections for another reason would come here for ever if each
+            // other suspect counted.
+            AfterLoss::AskLess
         } else {
             AfterLoss::TryAgain
         }

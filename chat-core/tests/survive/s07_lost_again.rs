@@ -6,7 +6,7 @@ use soak::Loss;
 
 use crate::reader::Mode;
 use crate::row::on_every_row;
-use crate::world::World;
+use crate::world::{APP, World};
 
 /// Longer than all steps of an attempt over the network of the scenarios.
 const STEPS_MS: u64 = 500;
@@ -73,5 +73,45 @@ fn s07_a_history_too_large_for_the_message_limit_does_not_end_every_connection()
         );
         assert_eq!(world.readers[reader].texts("d").len(), 3);
         world.check_rest();
+    });
+}
+
+/// Two messages are more than the limit, so no history fits. However many channels there are, the
+/// client finds the one, and asks it for none.
+#[test]
+fn s07_a_history_that_never_fits_is_left_out_at_last() {
+    on_every_row(|row| {
+        for (others, before) in [(0, 0), (9, 5), (60, 45)] {
+            let mut world = World::new(row, 7);
+            let limits = Limits {
+                max_received_bytes: 1_300,
+                ..Limits::DEFAULT
+            };
+            let change = |config: ChatConfig| config.restore(Restore::new()).limits(limits);
+            let mut names: Vec<String> = (0..others).map(|number| format!("n{number}")).collect();
+            names.insert(before, "c".to_owned());
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            let reader = world.reader_with("alice", &names, Mode::Restore, true, change);
+            let text = "long ".repeat(200);
+            let publish = |world: &mut World| {
+                let now = world.simulation.now;
+                let server = &mut world.simulation.server;
+                server.publish(now, APP, "c", "bob", text.as_str());
+            };
+            for _ in 0..5 {
+                publish(&mut world);
+                world.run_for(100);
+            }
+            world.lose(reader, Loss::Reset);
+            for _ in 0..5 {
+                publish(&mut world);
+            }
+            world.run_for(900_000);
+            let gave_up =
+                world.readers[reader].count(|event| matches!(event, Event::ReconnectGaveUp { .. }));
+            assert_eq!(gave_up, 0, "{others}\n{}", world.trace());
+            assert_eq!(world.state(reader), State::ConnectedToFrontEnd, "{others}");
+            world.check_rest();
+        }
     });
 }

@@ -187,9 +187,15 @@ impl Continuity {
         steps
     }
 
-    /// Notes that the client has subscribed again, with [`Continuity::last_id_to_ask`].
-    pub(crate) fn on_asked(&mut self, around: &mut Surroundings<'_>) {
-        self.asked = self.asked.saturating_add(1);
+    /// Notes that the client has subscribed again, with [`Continuity::last_id_to_ask`]. `is_limited` is
+    /// whether it asked for a part of the history only, because the whole one may have ended connections.
+    pub(crate) fn on_asked(&mut self, around: &mut Surroundings<'_>, is_limited: bool) {
+        self.asked = if is_limited {
+            // A question asks for all of it, and would end this connection as well.
+            u8::MAX
+        } else {
+            self.asked.saturating_add(1)
+        };
         if !self.proven || self.holds() {
             self.start_question(around, QuestionKind::Overlap);
         } else {

@@ -347,7 +347,7 @@ impl World {
         self.last_data = self.now;
         let last_id = self.continuity.last_id_to_ask();
         let (continuity, mut around) = self.around();
-        continuity.on_asked(&mut around);
+        continuity.on_asked(&mut around, false);
         self.subscribed = true;
         self.ask(last_id);
     }

@@ -214,7 +214,7 @@ fn a_loss_during_restore_halves_the_channels_at_a_time_down_to_one() {
     for _ in 0..6 {
         world.log_in();
         sizes.push(world.last().names.len());
-        assert_eq!(world.lose(), AfterLoss::TryAgain);
+        assert_eq!(world.lose(), AfterLoss::AskLess);
     }
     assert_eq!(sizes, [32, 16, 8, 4, 2, 1]);
     // A restore that succeeds starts over with the configured number.
@@ -240,7 +240,7 @@ fn a_channel_alone_is_asked_for_with_ever_less_history_and_then_the_client_gives
             let expected = if attempt == 5 {
                 AfterLoss::GiveUp
             } else {
-                AfterLoss::TryAgain
+                AfterLoss::AskLess
             };
             assert_eq!(world.lose(), expected, "attempt {attempt}");
         }
@@ -287,14 +287,14 @@ fn one_bad_history_among_many_channels_is_found() {
                         let ends = subscription.max_history > 30
                             && subscription.names.iter().any(|name| *name == *bad);
                         if ends && before_event_5 {
-                            assert_eq!(world.lose(), AfterLoss::TryAgain, "{bad}");
+                            assert_eq!(world.lose(), AfterLoss::AskLess, "{bad}");
                             continue 'outage;
                         }
                         for name in &subscription.names {
                             world.outcome(name, Outcome::Done);
                         }
                         if ends {
-                            assert_eq!(world.lose(), AfterLoss::TryAgain, "{bad}");
+                            assert_eq!(world.lose(), AfterLoss::AskLess, "{bad}");
                             continue 'outage;
                         }
                     }
