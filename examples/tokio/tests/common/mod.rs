@@ -177,11 +177,15 @@ pub(crate) fn publish(session: &AsyncSession, channel: &str, text: &str) {
 
 /// Takes events until so many messages have come, and returns their texts.
 pub(crate) async fn messages(session: &mut AsyncSession, count: usize) -> Vec<String> {
-    let mut texts = Vec::new();
-    while texts.len() < count {
-        texts.extend(texts_of(&within(session.next_event()).await));
-    }
-    texts
+    // Together, not each: a driver that misses input goes on at its next ping.
+    within(async {
+        let mut texts = Vec::new();
+        while texts.len() < count {
+            texts.extend(texts_of(&session.next_event().await));
+        }
+        texts
+    })
+    .await
 }
 
 pub(crate) fn texts_of(event: &Event) -> Vec<String> {
