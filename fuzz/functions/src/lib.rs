@@ -14,6 +14,7 @@
 //! | [`udp_connection()`] | a [script](udp_connection::Script) with both ends of a UDP connection |
 //! | [`peer()`] | the setup of both roles of a connection, then what happens to them |
 //! | [`chat_script()`] | a [script](chat_script::Script) with a chat client and its servers |
+//! | [`kept()`] | one byte for the form, then stored state of an earlier run of a program |
 //!
 //! [`script`] describes how scripts become bytes, and back.
 #![forbid(unsafe_code)]
@@ -23,6 +24,7 @@ pub mod chat_script;
 mod datagram;
 mod input;
 mod json;
+mod kept;
 mod message;
 pub mod peer;
 pub mod script;
@@ -33,6 +35,7 @@ mod value;
 pub use chat_script::chat_script;
 pub use datagram::datagram;
 pub use json::json;
+pub use kept::kept;
 pub use message::message;
 pub use peer::peer;
 pub use tcp_stream::tcp_stream;
@@ -43,7 +46,7 @@ pub use value::{value_v16, value_v18};
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 10] = [
     ("value_v16", value_v16),
     ("value_v18", value_v18),
     ("message", message),
@@ -53,4 +56,5 @@ pub const TARGETS: [Target; 9] = [
     ("udp_connection", udp_connection),
     ("peer", peer),
     ("chat_script", chat_script),
+    ("kept", kept),
 ];

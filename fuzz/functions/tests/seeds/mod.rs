@@ -4,6 +4,7 @@
 mod chat_scripts;
 mod datagrams;
 mod json_texts;
+mod kept_states;
 mod peer_scripts;
 mod udp_scripts;
 
@@ -142,6 +143,9 @@ pub(crate) fn all() -> Seeds {
     }
     for (name, script) in chat_scripts::all() {
         add("chat_script", &name, script.encode());
+    }
+    for (name, bytes) in kept_states::all() {
+        add("kept", &name, bytes);
     }
     seeds
 }
