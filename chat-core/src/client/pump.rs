@@ -67,6 +67,7 @@ impl ChatClient {
             }
             if let LinkInput::Received(bytes) = &input
                 && connection.peer.wire() == Wire::Datagram
+                && !connection.peer.is_link_closed()
             {
                 self.stats.work += WORK_PER_DATAGRAM + WORK_PER_DATAGRAM_BYTE * bytes.len() as u64;
             }
