@@ -87,6 +87,33 @@ fn s16_a_sleep_at_any_moment_of_a_restore_loses_and_doubles_nothing() {
     }
 }
 
+/// The same in a channel without a position: the first history comes in parts, from its end, and they
+/// are in the socket when the program wakes.
+#[test]
+fn s16_a_sleep_during_a_first_history_in_parts_loses_and_doubles_nothing() {
+    on_every_row(|row| {
+        for awake_ms in (0..200).step_by(20) {
+            let mut world = World::with(row, awake_ms, |config| {
+                config.history_order = HistoryOrder::Backwards;
+                config.history_delay_ms = 60;
+                config.grace_ms = 3 * HOUR_MS;
+            });
+            let reader = world.reader("alice", &["c"]);
+            world.lose(reader, Loss::Reset);
+            world.publish("c", 2);
+            let before_ms = world.readers[reader].last_login_ms;
+            while world.readers[reader].last_login_ms == before_ms {
+                world.run_for(5);
+            }
+            world.run_for(awake_ms);
+            world.freeze(reader, 12_000);
+            world.run_for(20_000);
+            world.publish_every("c", 3, 30);
+            world.finish();
+        }
+    });
+}
+
 #[test]
 fn s17_what_is_published_while_suspended_is_delivered_on_resume() {
     on_every_row(|row| {

@@ -21,7 +21,10 @@ impl Continuity {
         let ends_below = arrival.last < self.position;
         if self.proven {
             // An answer of an earlier question may be on its way, and tell about an earlier moment.
-            if self.was_asked(around.now) || self.is_answer_after_sleep(around, arrival) {
+            if self.was_asked(around.now)
+                || self.is_answer_after_sleep(around, arrival)
+                || self.is_next_below_after_sleep(around, arrival)
+            {
                 return false;
             }
             (ends_below && !self.fills_hole(arrival))
@@ -56,6 +59,19 @@ impl Continuity {
         open.is_some_and(|open| is_within(open.window_asleep, around.now))
             && self.compares_any(arrival, arrival.first)
             && self.is_same(around.questions.keys(), arrival, arrival.first)
+    }
+
+    /// Whether an event that waited for a program that slept goes on with a history that the server
+    /// sends from its end. It shares no message with what was delivered, so it has to end exactly there:
+    /// another life would have to meet that id by chance.
+    fn is_next_below_after_sleep(
+        &self,
+        around: &Surroundings<'_>,
+        arrival: &Arrival<'_, impl Cached>,
+    ) -> bool {
+        let open = self.open.as_ref();
+        arrival.last.checked_add(1) == Some(self.lowest)
+            && open.is_some_and(|open| is_within(open.window_asleep, around.now))
     }
 
     /// Whether an event is an answer that comes later than answers usually do: it ends a hole. One
