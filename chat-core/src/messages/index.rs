@@ -89,11 +89,7 @@ impl Index {
     pub(super) fn append(bytes: &mut Vec<u8>, senders: &List, contents: &List) -> Self {
         let start = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
         let is_long = start >= 1 << (7 * SHORT);
-        if is_long {
-            append::<LONG>(bytes, senders, contents);
-        } else {
-            append::<SHORT>(bytes, senders, contents);
-        }
+        append(bytes, senders, contents, is_long);
         let messages = senders.len().min(contents.len());
         debug_assert!(
             u32::try_from(messages).is_ok(),
@@ -125,55 +121,114 @@ impl Index {
     /// appended to.
     #[inline]
     pub(super) fn message(self, text: &str, message: usize) -> Option<(Span, Span)> {
-        if message >= self.len() {
-            return None;
-        }
-        if self.is_long {
-            self.numbers::<LONG>(text, message)
-        } else {
-            self.numbers::<SHORT>(text, message)
+        self.messages(text, message).next()
+    }
+
+    /// The places of the sender and the content of each message from this one on.
+    #[inline]
+    pub(super) fn messages(self, text: &str, from: usize) -> Spans<'_> {
+        let at = from
+            .saturating_mul(2 * self.width())
+            .saturating_add(self.start());
+        let mut numbers = text.as_bytes().get(at..).unwrap_or_default();
+        let starts = take_pair(&mut numbers, self.is_long);
+        Spans {
+            starts: starts.unwrap_or_default(),
+            numbers,
+            is_long: self.is_long,
         }
     }
 
-    #[inline]
-    fn numbers<const BYTES: usize>(self, text: &str, message: usize) -> Option<(Span, Span)> {
-        let at = self.start() + message * 2 * BYTES;
-        let numbers = text.as_bytes().get(at..at + 4 * BYTES)?;
-        let (numbers, _) = numbers.as_chunks::<BYTES>();
-        let [sender_start, content_start, sender_end, content_end] = numbers.first_chunk()?;
-        let span = |start, end| Span {
-            start: number(start),
-            end: number(end),
-        };
-        Some((
-            span(sender_start, sender_end),
-            span(content_start, content_end),
-        ))
+    const fn width(self) -> usize {
+        if self.is_long { LONG } else { SHORT }
     }
 }
 
-fn append<const BYTES: usize>(bytes: &mut Vec<u8>, senders: &List, contents: &List) {
-    bytes.reserve((1 + senders.len().min(contents.len())) * 2 * BYTES);
-    let starts = [(&senders.start, &contents.start)];
-    let ends = senders.ends.iter().zip(&contents.ends);
-    for (sender, content) in starts.into_iter().chain(ends) {
-        bytes.extend_from_slice(&digits::<BYTES>(*sender));
-        bytes.extend_from_slice(&digits::<BYTES>(*content));
+/// The places of the senders and contents of messages that follow each other.
+#[derive(Clone, Debug)]
+pub(super) struct Spans<'t> {
+    /// The starts of the next sender and content: the ends of those before.
+    starts: (u32, u32),
+    numbers: &'t [u8],
+    is_long: bool,
+}
+
+impl Iterator for Spans<'_> {
+    type Item = (Span, Span);
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        let ends = take_pair(&mut self.numbers, self.is_long)?;
+        let starts = core::mem::replace(&mut self.starts, ends);
+        let span = |start, end| Span { start, end };
+        Some((span(starts.0, ends.0), span(starts.1, ends.1)))
+    }
+}
+
+fn append(bytes: &mut Vec<u8>, senders: &List, contents: &List, is_long: bool) {
+    bytes.reserve(Index::max_bytes(senders.len().min(contents.len())));
+    append_pair(bytes, senders.start, contents.start, is_long);
+    for (&sender, &content) in senders.ends.iter().zip(&contents.ends) {
+        append_pair(bytes, sender, content, is_long);
     }
 }
 
 #[inline]
-fn digits<const BYTES: usize>(number: u32) -> [u8; BYTES] {
+fn take_pair(numbers: &mut &[u8], is_long: bool) -> Option<(u32, u32)> {
+    if is_long {
+        return Some((take_long(numbers)?, take_long(numbers)?));
+    }
+    let (digits, left) = numbers.split_first_chunk()?;
+    *numbers = left;
+    Some(short_pair(*digits))
+}
+
+#[cold]
+fn take_long(numbers: &mut &[u8]) -> Option<u32> {
+    let (digits, left) = numbers.split_first_chunk()?;
+    *numbers = left;
+    Some(long_number(digits))
+}
+
+fn append_pair(bytes: &mut Vec<u8>, first: u32, second: u32, is_long: bool) {
+    if is_long {
+        bytes.extend_from_slice(&long_digits(first));
+        bytes.extend_from_slice(&long_digits(second));
+    } else {
+        bytes.extend_from_slice(&short_digits(first, second));
+    }
+}
+
+/// The digits of two numbers below 2^28, both at once: a row of 28 bits becomes two of 14, and each of
+/// them two of 7.
+#[inline]
+fn short_digits(first: u32, second: u32) -> [u8; 2 * SHORT] {
+    debug_assert!((first | second) >> (7 * SHORT) == 0, "{first}, {second}");
+    let bits = u64::from(first) | u64::from(second) << 32;
+    let bits = (bits & 0x0000_3FFF_0000_3FFF) | (bits & 0x0FFF_C000_0FFF_C000) << 2;
+    let bits = (bits & 0x007F_007F_007F_007F) | (bits & 0x3F80_3F80_3F80_3F80) << 1;
+    bits.to_le_bytes()
+}
+
+/// Reverses [`short_digits`].
+#[inline]
+fn short_pair(digits: [u8; 2 * SHORT]) -> (u32, u32) {
+    let bits = u64::from_le_bytes(digits);
+    let bits = (bits & 0x007F_007F_007F_007F) | (bits & 0x7F00_7F00_7F00_7F00) >> 1;
+    let bits = (bits & 0x0000_3FFF_0000_3FFF) | (bits & 0x3FFF_0000_3FFF_0000) >> 2;
+    (bits as u32, (bits >> 32) as u32)
+}
+
+fn long_digits(number: u32) -> [u8; LONG] {
     let mut left = number;
-    [(); BYTES].map(|()| {
+    [(); LONG].map(|()| {
         let digit = (left & 0x7F) as u8;
         left >>= 7;
         digit
     })
 }
 
-#[inline]
-fn number<const BYTES: usize>(digits: &[u8; BYTES]) -> u32 {
+fn long_number(digits: &[u8; LONG]) -> u32 {
     digits
         .iter()
         .rev()
@@ -182,7 +237,9 @@ fn number<const BYTES: usize>(digits: &[u8; BYTES]) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Index, LONG, List, SHORT, Span, append, digits, number};
+    use super::{
+        Index, List, SHORT, Span, append, long_digits, long_number, short_digits, short_pair,
+    };
     use alloc::string::String;
     use alloc::vec::Vec;
 
@@ -190,14 +247,17 @@ mod tests {
     fn numbers_of_both_lengths_are_read_as_they_were_written() {
         for shift in 0..32 {
             for value in [(1_u32 << shift) - 1, 1 << shift] {
-                assert_eq!(number(&digits::<LONG>(value)), value);
-                assert!(digits::<LONG>(value).is_ascii());
+                assert_eq!(long_number(&long_digits(value)), value);
+                assert!(long_digits(value).is_ascii());
                 if value < 1 << (7 * SHORT) {
-                    assert_eq!(number(&digits::<SHORT>(value)), value);
+                    let other = (1 << (7 * SHORT)) - 1 - value;
+                    let digits = short_digits(value, other);
+                    assert!(digits.is_ascii());
+                    assert_eq!(short_pair(digits), (value, other));
                 }
             }
         }
-        assert_eq!(number(&digits::<LONG>(u32::MAX)), u32::MAX);
+        assert_eq!(long_number(&long_digits(u32::MAX)), u32::MAX);
     }
 
     #[test]
@@ -219,7 +279,7 @@ mod tests {
             assert!(!index.is_long, "far below the limit");
             if is_long {
                 bytes.truncate(index.start());
-                append::<LONG>(&mut bytes, &senders, &contents);
+                append(&mut bytes, &senders, &contents, true);
                 index.is_long = true;
             }
             let text = String::from_utf8(bytes).expect("the index is text");

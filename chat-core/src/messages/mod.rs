@@ -9,12 +9,13 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
+use core::ops::Range;
 use photon_proto::{Text, Timestamp, Value};
 
 pub(crate) use builder::MessagesBuilder;
 pub(crate) use content::Undecodable;
 pub use content::{Content, OwnedContent};
-use index::{Index, Span};
+use index::{Index, Span, Spans};
 pub use origin::Origin;
 
 /// A content that is not text, or that cannot be decoded. The latter is boxed: it is rare, and
@@ -51,7 +52,12 @@ impl Block {
     #[inline]
     fn message(&self, index: usize) -> Option<Message<'_>> {
         let (sender, content) = self.index.message(&self.text, index)?;
-        Some(Message {
+        Some(self.message_at(index, sender, content))
+    }
+
+    #[inline]
+    fn message_at(&self, index: usize, sender: Span, content: Span) -> Message<'_> {
+        Message {
             sender: self.part(sender),
             content: match self.part(content) {
                 "" => self.other(index),
@@ -59,7 +65,7 @@ impl Block {
             },
             id: self.id(index),
             received: self.received,
-        })
+        }
     }
 
     /// The content of a message without text.
@@ -199,12 +205,13 @@ impl Messages {
     /// Iterates over the messages, oldest first.
     #[inline]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Message<'_>> + DoubleEndedIterator {
-        let all = self.start as usize..self.end.index();
-        all.map(|index| {
-            let message = self.block.message(index);
-            debug_assert!(message.is_some(), "the range is of this block");
-            message.unwrap_or(Message::EMPTY)
-        })
+        let block = &*self.block;
+        let from = self.start as usize;
+        Iter {
+            block,
+            left: from..self.end.index(),
+            spans: block.index.messages(&block.text, from),
+        }
     }
 
     /// Whether one of the messages is from this user. Most senders differ in length already, and then
@@ -212,11 +219,10 @@ impl Messages {
     #[inline]
     pub(crate) fn has_sender(&self, user: &str) -> bool {
         let Block { text, index, .. } = &*self.block;
-        (self.start as usize..self.end.index()).any(|message| {
+        let spans = index.messages(text, self.start as usize);
+        spans.take(self.len()).any(|(sender, _)| {
             // Bytes: the boundaries of characters do not matter to a comparison.
-            let sender = index
-                .message(text, message)
-                .and_then(|(sender, _)| sender.of(text.as_bytes()));
+            let sender = sender.of(text.as_bytes());
             debug_assert!(
                 sender.is_some(),
                 "MessagesBuilder::finish checked every span"
@@ -243,6 +249,42 @@ impl Messages {
         self.block.pinned_bytes()
     }
 }
+
+/// Messages of one block, from both ends.
+struct Iter<'m> {
+    block: &'m Block,
+    left: Range<usize>,
+    /// The places of the texts of the next message and of those behind it.
+    spans: Spans<'m>,
+}
+
+impl<'m> Iterator for Iter<'m> {
+    type Item = Message<'m>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Message<'m>> {
+        let index = self.left.next()?;
+        let spans = self.spans.next();
+        debug_assert!(spans.is_some(), "the range is of this block");
+        let message = spans.map(|(sender, content)| self.block.message_at(index, sender, content));
+        Some(message.unwrap_or(Message::EMPTY))
+    }
+
+    #[inline]
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.left.size_hint()
+    }
+}
+
+impl DoubleEndedIterator for Iter<'_> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        let message = self.block.message(self.left.next_back()?);
+        debug_assert!(message.is_some(), "the range is of this block");
+        Some(message.unwrap_or(Message::EMPTY))
+    }
+}
+
+impl ExactSizeIterator for Iter<'_> {}
 
 impl PartialEq for Messages {
     fn eq(&self, other: &Self) -> bool {
