@@ -103,6 +103,8 @@ fn left_by_long_messages(transport: Transport) -> isize {
 fn idle_sessions_are_small_and_long_messages_leave_no_memory() {
     // What a thread keeps for all its sessions.
     const CHUNK: isize = 64 * 1024;
+    // On Windows mio keeps the state of each socket that it watches on the heap.
+    const MIO: isize = if cfg!(windows) { 512 } else { 0 };
     let transports = [
         (Transport::Udp, 8, true),
         (Transport::Tcp, 5, true),
@@ -116,7 +118,7 @@ fn idle_sessions_are_small_and_long_messages_leave_no_memory() {
     {
         let (bytes, shared) = idle_bytes(transport);
         println!("an idle session over {transport:?}: {bytes} bytes; shared: {shared}");
-        assert!(bytes <= most_kib * 1024, "{transport:?}: {bytes}");
+        assert!(bytes <= most_kib * 1024 + MIO, "{transport:?}: {bytes}");
         let left = left_by_long_messages(transport);
         println!("long messages leave {left} bytes");
         assert!(left <= MAX_LEFT, "{transport:?}: {left}");
