@@ -159,6 +159,8 @@ impl Fields {
         .filter(|all: &Vec<Text>| {
             all.len() <= MAX_COUNT && all.iter().all(|text| text.len() <= most)
         })
+        // Each is kept for as long as its channel or friend, and must not keep the others of the list.
+        .map(|all| all.iter().map(Text::detached).collect())
         .ok_or(Wrong(key))
     }
 
