@@ -13,6 +13,8 @@ use crate::core::ServerCore;
 const INTERVAL: Duration = Duration::from_millis(100);
 /// Writing a large state may take a tenth of the time, no more.
 const REST: u32 = 9;
+/// The time until a write that failed is tried again. Each one is logged.
+const RETRY: Duration = Duration::from_secs(1);
 
 pub(super) struct StateFile {
     path: PathBuf,
@@ -67,10 +69,13 @@ impl StateFile {
             .and_then(|mut file| file.write_all(&core.state()))
             .and_then(|()| fs::rename(&new, &self.path));
         let end = Instant::now();
-        // Also after an error: it would be the same one immediately.
-        self.next = end + INTERVAL.max((end - begin) * REST);
+        // An error would be the same one immediately, but may be gone a little later: on Windows a file
+        // that another program reads cannot be replaced.
+        let pause = if written.is_ok() { INTERVAL } else { RETRY };
+        self.next = end + pause.max((end - begin) * REST);
+        written.map_err(|error| named(&self.path, "cannot be written", &error))?;
         self.written = Some(core.state_revision());
-        written.map_err(|error| named(&self.path, "cannot be written", &error))
+        Ok(())
     }
 }
 
@@ -86,4 +91,35 @@ fn create(path: &Path) -> io::Result<File> {
 fn named(path: &Path, what: &str, error: &io::Error) -> io::Error {
     let text = format!("the state file {} {what}: {error}", path.display());
     io::Error::new(error.kind(), text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::StateFile;
+    use crate::ServerConfig;
+    use crate::core::ServerCore;
+    use photon_proto::Timestamp;
+    use std::fs;
+
+    #[test]
+    fn a_write_that_failed_is_tried_again_though_nothing_changes() {
+        let folder = format!("photon-state-file-{}", std::process::id());
+        let folder = std::env::temp_dir().join(folder);
+        let away = folder.with_extension("away");
+        fs::create_dir(&folder).unwrap();
+        let mut core = ServerCore::new(ServerConfig::new(), [3; 32]);
+        let mut file = StateFile::open(&folder.join("state"), &mut core).unwrap();
+        assert_eq!(file.deadline(&core), None);
+        core.publish(Timestamp::ZERO, ("a", "1"), "c", "x", "one");
+        fs::rename(&folder, &away).unwrap();
+        file.write_if_due(&core, file.next);
+        let again = file.deadline(&core).expect("it is tried again");
+        assert!(!folder.exists());
+        fs::rename(&away, &folder).unwrap();
+        file.write_if_due(&core, again);
+        assert_eq!(file.deadline(&core), None);
+        let written = fs::read(folder.join("state")).unwrap();
+        assert_eq!(written, core.state());
+        fs::remove_dir_all(&folder).unwrap();
+    }
 }
