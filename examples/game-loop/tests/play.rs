@@ -74,19 +74,28 @@ fn after_a_cut_the_game_shows_what_was_missed() {
     pair.until("the text has arrived", |pair| {
         said(pair, "before").is_some()
     });
-    pair.bob.input = Input {
-        direction: (0.0, 1.0),
-        ..Input::default()
-    };
     pair.host.disturb(Troubles {
         cut: true,
         ..Troubles::default()
     });
-    pair.bob.write("are you there?");
     pair.until("mia notices", |pair| {
         pair.mia.game.link.phase == Phase::Lost
     });
+    // Not before: the cut takes a moment, and what overtakes it is not missed.
     pair.mia.write("waits for the line");
+    let begin = pair.bob.game.me.position;
+    pair.bob.input = Input {
+        direction: (0.0, 1.0),
+        ..Input::default()
+    };
+    pair.bob.write("are you there?");
+    pair.until("bob has written and walked", |pair| {
+        let entries = &pair.bob.game.tabs.current().entries;
+        let is_sent = entries
+            .iter()
+            .any(|entry| entry.text == "are you there?" && entry.kind == EntryKind::Said);
+        is_sent && pair.bob.game.me.position.y > begin.y + 150.0
+    });
     assert_eq!(pair.bob.game.link.phase, Phase::Connected, "bob uses TCP");
     pair.host.disturb(Troubles::default());
     pair.until("mia is back, with the text and the way of bob", |pair| {
