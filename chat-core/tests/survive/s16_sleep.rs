@@ -20,6 +20,16 @@ fn world(row: crate::row::Row, seed: u64) -> World {
     world
 }
 
+/// Lets the reader log in again, and its program sleep a little later.
+fn sleep_after_login(world: &mut World, reader: usize, awake_ms: u64, sleep_ms: u64) {
+    let before_ms = world.readers[reader].last_login_ms;
+    while world.readers[reader].last_login_ms == before_ms {
+        world.run_for(5);
+    }
+    world.run_for(awake_ms);
+    world.freeze(reader, sleep_ms);
+}
+
 #[test]
 fn s16_a_sleep_loses_nothing_with_and_without_input() {
     on_every_row(|row| {
@@ -74,12 +84,7 @@ fn s16_a_sleep_at_any_moment_of_a_restore_loses_and_doubles_nothing() {
                 world.lose(reader, Loss::Reset);
                 world.new_life("c", true);
                 world.publish("c", 8);
-                let before_ms = world.readers[reader].last_login_ms;
-                while world.readers[reader].last_login_ms == before_ms {
-                    world.run_for(5);
-                }
-                world.run_for(awake_ms);
-                world.freeze(reader, 25_000);
+                sleep_after_login(&mut world, reader, awake_ms, 25_000);
                 world.run_for(40_000);
                 world.finish();
             }
@@ -101,12 +106,7 @@ fn s16_a_sleep_during_a_first_history_in_parts_loses_and_doubles_nothing() {
             let reader = world.reader("alice", &["c"]);
             world.lose(reader, Loss::Reset);
             world.publish("c", 2);
-            let before_ms = world.readers[reader].last_login_ms;
-            while world.readers[reader].last_login_ms == before_ms {
-                world.run_for(5);
-            }
-            world.run_for(awake_ms);
-            world.freeze(reader, 12_000);
+            sleep_after_login(&mut world, reader, awake_ms, 12_000);
             world.run_for(20_000);
             world.publish_every("c", 3, 30);
             world.finish();

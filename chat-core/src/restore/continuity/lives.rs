@@ -5,7 +5,7 @@ use super::arrival::Arrival;
 use super::fingerprint::{self, Fingerprint};
 use super::{Cached, Continuity, Recent, Surroundings, is_within};
 use crate::messages::Message;
-use photon_proto::HashKeys;
+use photon_proto::{HashKeys, Timestamp};
 
 impl Continuity {
     /// Whether an event belongs to another life of the channel than the position. Notes if it
@@ -55,8 +55,7 @@ impl Continuity {
         around: &Surroundings<'_>,
         arrival: &Arrival<'_, impl Cached>,
     ) -> bool {
-        let open = self.open.as_ref();
-        open.is_some_and(|open| is_within(open.window_asleep, around.now))
+        self.may_have_waited_asleep(around.now)
             && self.compares_any(arrival, arrival.first)
             && self.is_same(around.questions.keys(), arrival, arrival.first)
     }
@@ -69,9 +68,13 @@ impl Continuity {
         around: &Surroundings<'_>,
         arrival: &Arrival<'_, impl Cached>,
     ) -> bool {
+        self.may_have_waited_asleep(around.now) && arrival.last.checked_add(1) == Some(self.lowest)
+    }
+
+    /// Whether what arrives may have waited for a program that slept after a request.
+    fn may_have_waited_asleep(&self, now: Timestamp) -> bool {
         let open = self.open.as_ref();
-        arrival.last.checked_add(1) == Some(self.lowest)
-            && open.is_some_and(|open| is_within(open.window_asleep, around.now))
+        open.is_some_and(|open| is_within(open.window_asleep, now))
     }
 
     /// Whether an event is an answer that comes later than answers usually do: it ends a hole. One
