@@ -102,25 +102,19 @@ impl Paint {
     }
 
     pub(super) fn ring(&mut self, x: f32, y: f32, radius: f32, colour: Color) {
-        let texture = self.shape(Shape::Ring(half_pixels(radius)));
-        let size = texture.width();
-        draw(
-            &texture,
-            Rect::new(x - size / 2.0, y - size / 2.0, size, size),
-            None,
-            colour,
-        );
+        self.centred(Shape::Ring(half_pixels(radius)), x, y, colour);
     }
 
     pub(super) fn star(&mut self, x: f32, y: f32, radius: f32, colour: Color) {
-        let texture = self.shape(Shape::Star(half_pixels(radius)));
+        self.centred(Shape::Star(half_pixels(radius)), x, y, colour);
+    }
+
+    /// A shape in its own size around a point.
+    fn centred(&mut self, shape: Shape, x: f32, y: f32, colour: Color) {
+        let texture = self.shape(shape);
         let size = texture.width();
-        draw(
-            &texture,
-            Rect::new(x - size / 2.0, y - size / 2.0, size, size),
-            None,
-            colour,
-        );
+        let target = Rect::new(x - size / 2.0, y - size / 2.0, size, size);
+        draw(&texture, target, None, colour);
     }
 
     /// The tail of a bubble, which points down to `x`, from `y` on.
