@@ -181,10 +181,12 @@ impl ComingBack {
         assert_eq!(names.len(), failed.len(), "failed twice: {failed:?}");
     }
 
-    /// The server has taken the user out of a channel. `is_asked` is whether a request for it is
-    /// open.
+    /// The server has taken the user out of a channel. `is_asked` is whether a request of the
+    /// application for it is open.
     pub(super) fn left(&mut self, channel: &str, is_asked: bool) {
-        if !is_asked {
+        // Before `Restored`, a request that the client sent by itself may be open, whose answer brings
+        // the user back into the channel without an event of its own. Spec: chat.md 10.1.
+        if !is_asked && self.is_restored {
             self.wanted.remove(channel);
             self.leaving.remove(channel);
         }
