@@ -7,8 +7,8 @@ use photon_proto::udp::{self, Acceptor};
 use photon_proto::{Random, Timestamp};
 
 use crate::config::ServerConfig;
-use crate::connections::{ConnectionId, ServerKind};
 use crate::hashing::{HashKeys, Map};
+use crate::ids::{ConnectionId, ServerKind};
 use crate::stats::ServerStats;
 
 /// The channel of every message. Spec: udp.md 4.7.

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use chat_core::codes::return_code;
 
-use crate::authentication::{AuthResult, AuthRule, query};
+use crate::auth_rules::{AuthResult, AuthRule, query};
 
 /// The error of parsing an [`AuthRule`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

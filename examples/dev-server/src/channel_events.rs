@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use photon_proto::{Array, Dictionary, Text, Type, Value};
 
-use crate::channels::Properties;
 use crate::event::Event;
+use crate::property_list::Properties;
 use chat_core::codes::{event, parameter as p};
 
 /// A Dictionary object/object. Spec: chat.md 12, subscribe.

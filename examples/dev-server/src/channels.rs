@@ -1,84 +1,17 @@
 //! Channels: subscribing, unsubscribing, history, and their lifetime. Spec: chat.md 3.1, 3.2, 4.4,
 //! 4.5, 12.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use hashbrown::hash_map::Entry;
-use photon_proto::{Text, Timestamp, Value};
+use photon_proto::{Text, Value};
 
-use crate::channel_count::{ChannelCount, CountedChannel};
+use crate::channel::Channel;
 use crate::channel_events::{by_user, untyped};
 use crate::context::Context;
 use crate::event::Event;
-use crate::history::{History, HistoryMemory};
 use crate::partition::Partition;
-use crate::properties;
-use crate::requests::int;
+use crate::property_list::{self, Properties};
 use crate::timers::Timer;
-use chat_core::codes::{event, parameter as p, property};
-
-/// The properties of a channel, or of a user in it.
-pub(crate) type Properties = Vec<(Value, Value)>;
-
-#[derive(Debug)]
-pub(crate) struct Channel {
-    pub(crate) subscribers: BTreeSet<Text>,
-    pub(crate) properties: Properties,
-    pub(crate) user_properties: BTreeMap<Text, Properties>,
-    pub(crate) history: History,
-    /// Messages that wait to share an event.
-    pub(crate) gathered: Vec<(Text, Value)>,
-    pub(crate) gathered_bytes: usize,
-    pub(crate) gathered_until: Option<Timestamp>,
-    /// The time at which the channel ends if it stays empty.
-    ends: Option<Timestamp>,
-    /// The earliest reminder that is set.
-    reminded: Option<Timestamp>,
-    _counted: CountedChannel,
-}
-
-impl Channel {
-    pub(crate) fn new(
-        properties: Properties,
-        memory: &HistoryMemory,
-        count: &ChannelCount,
-    ) -> Self {
-        Self {
-            subscribers: BTreeSet::new(),
-            properties,
-            user_properties: BTreeMap::new(),
-            history: History::new(memory),
-            gathered: Vec::new(),
-            gathered_bytes: 0,
-            gathered_until: None,
-            ends: None,
-            reminded: None,
-            _counted: count.add(),
-        }
-    }
-
-    /// Whether subscribers receive events about each other. Spec: chat.md 1.6.
-    pub(crate) fn publishes(&self) -> bool {
-        self.property(property::PUBLISH_SUBSCRIBERS) == Some(&Value::Bool(true))
-    }
-
-    fn is_full(&self) -> bool {
-        // 0 and negative numbers mean "no limit". Spec: chat.md 1.6.
-        let max = self
-            .property(property::MAX_SUBSCRIBERS)
-            .and_then(int)
-            .filter(|max| *max > 0);
-        max.and_then(|max| usize::try_from(max).ok())
-            .is_some_and(|max| self.subscribers.len() >= max)
-    }
-
-    fn property(&self, key: u8) -> Option<&Value> {
-        self.properties
-            .iter()
-            .find(|(known, _)| *known == Value::Byte(key))
-            .map(|(_, value)| value)
-    }
-}
+use chat_core::codes::{event, parameter as p};
 
 impl Partition {
     /// Adds a user to a channel, which is created with these properties if it does not exist.
@@ -105,14 +38,14 @@ impl Partition {
         }
         let channel = match self.channels.entry(name.clone()) {
             Entry::Occupied(entry) => entry.into_mut(),
-            Entry::Vacant(_) if properties::size(wanted) > cx.config.max_property_bytes => {
+            Entry::Vacant(_) if property_list::size(wanted) > cx.config.max_property_bytes => {
                 return false;
             }
             Entry::Vacant(_) if self.channel_count.get() >= cx.config.max_channels => {
                 return false;
             }
             Entry::Vacant(entry) => entry.insert(Channel::new(
-                properties::apply(&Vec::new(), wanted),
+                property_list::apply(&Vec::new(), wanted),
                 &self.history_memory,
                 &self.channel_count,
             )),

@@ -3,7 +3,7 @@
 use photon_proto::Limits;
 use photon_proto::udp::AcceptorConfig;
 
-use crate::authentication::AuthRule;
+use crate::auth_rules::AuthRule;
 use crate::faults::Faults;
 use crate::history_order::HistoryOrder;
 use crate::netem::Conditions;

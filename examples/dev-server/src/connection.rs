@@ -10,9 +10,8 @@ use photon_proto::tcp::{self, Delivery};
 use photon_proto::{DecodeError, Limits, Parameters, Random, Text, Timestamp, udp};
 
 use crate::acceptors::Side;
-use crate::connections::ServerKind;
 use crate::delay_queue::DelayQueue;
-use crate::partition::PartitionKey;
+use crate::ids::{PartitionKey, ServerKind};
 use crate::timers::TimerId;
 
 /// The reason of a disconnect command unless there is a better one: server logic. Spec: udp.md 7.2.

@@ -8,30 +8,10 @@ use crate::acceptors::Acceptors;
 use crate::before_login::BeforeLogin;
 use crate::connection::Connection;
 use crate::hashing::{HashKeys, Map};
+use crate::ids::ConnectionId;
 use crate::stats::{ConnectionEnd, EndedConnection};
 use crate::timers::Timers;
 use photon_proto::peer::SubProtocol;
-
-/// One of the two servers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum ServerKind {
-    /// The name server: regions and logins.
-    NameServer,
-    /// The chat front end.
-    FrontEnd,
-}
-
-/// The id of a connection, never reused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ConnectionId(u64);
-
-impl ConnectionId {
-    /// The number of connections accepted before this one.
-    #[must_use]
-    pub const fn number(self) -> u64 {
-        self.0
-    }
-}
 
 /// Ended connections that are remembered. A path has at most 16 KiB, so they take at most 1 MiB.
 const MAX_HISTORY: usize = 64;
@@ -66,7 +46,7 @@ impl Connections {
     }
 
     pub(crate) fn insert(&mut self, connection: Connection) -> ConnectionId {
-        let id = ConnectionId(self.count);
+        let id = ConnectionId::numbered(self.count);
         self.count += 1;
         self.all.insert(id, connection);
         id

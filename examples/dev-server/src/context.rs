@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use crate::acceptors::Acceptors;
 use crate::config::ServerConfig;
-use crate::connections::{ConnectionId, Connections};
+use crate::connections::Connections;
 use crate::event::Event;
+use crate::ids::ConnectionId;
 use crate::journal::Journal;
 use crate::log_lines::{EventCode, Operation, ReturnCode, Shown};
 use crate::requests::{Asked, Wrong};

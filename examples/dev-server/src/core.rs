@@ -7,22 +7,24 @@ use photon_proto::peer::{Peer, PeerConfig, Wire};
 use photon_proto::{Random, Text, Timestamp};
 
 use crate::acceptors::Acceptors;
-use crate::authentication::{Identity, Refusal};
+use crate::authentication::Refusal;
 use crate::channel_count::ChannelCount;
 use crate::config::ServerConfig;
 use crate::connection::Connection;
-use crate::connections::{ConnectionId, Connections, ServerKind};
+use crate::connections::Connections;
 use crate::context::Context;
 use crate::faults::Faults;
 use crate::hashing::{HashKeys, Map};
 use crate::history::{History, HistoryMemory};
+use crate::ids::{ConnectionId, PartitionKey, ServerKind};
 use crate::journal::Journal;
 use crate::log_lines::WireName;
 use crate::misbehave::{FAULT, Verdict};
-use crate::partition::{Partition, PartitionKey};
+use crate::partition::Partition;
 use crate::stats::{ConnectionEnd, ServerStats};
 use crate::steps::Step;
 use crate::timers::{Timer, Timers};
+use crate::tokens::Identity;
 use crate::tokens::Tokens;
 use chat_core::codes::return_code;
 

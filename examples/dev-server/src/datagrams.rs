@@ -10,8 +10,8 @@ use photon_proto::udp::{self, Cause, Event};
 use photon_proto::{Text, Timestamp};
 
 use crate::connection::Connection;
-use crate::connections::ServerKind;
 use crate::core::ServerCore;
+use crate::ids::ServerKind;
 use crate::stats::ConnectionEnd;
 
 /// Disconnect reason of a client whose commands the server did not acknowledge. Spec: udp.md 7.1.

@@ -4,8 +4,8 @@ use photon_proto::message::MessageKind;
 use photon_proto::{DecodeError, Parameters};
 
 use crate::connection::Incoming;
-use crate::connections::{ConnectionId, ServerKind};
 use crate::core::ServerCore;
+use crate::ids::{ConnectionId, ServerKind};
 use crate::log_lines::{Operation, Shown};
 use crate::misbehave::Verdict;
 use crate::requests::{Asked, Fields};

@@ -3,10 +3,9 @@
 use photon_proto::{Parameters, Text, Value};
 
 use crate::authentication::{self, Refusal};
-use crate::connections::{ConnectionId, ServerKind};
 use crate::core::ServerCore;
 use crate::faults::Fault;
-use crate::partition::PartitionKey;
+use crate::ids::{ConnectionId, PartitionKey, ServerKind};
 use crate::requests::{Asked, Fields, Wrong};
 use crate::steps::{ChatOperation, Step};
 use chat_core::codes::{operation, parameter as p, return_code};

@@ -3,8 +3,9 @@
 
 use photon_proto::{Array, Text, Timestamp, Value};
 
-use crate::connections::{ConnectionId, Connections};
+use crate::connections::Connections;
 use crate::event::Event;
+use crate::ids::ConnectionId;
 use crate::requests::Subscribe;
 use chat_core::codes::{event, parameter as p};
 

@@ -6,39 +6,14 @@ use std::collections::BTreeSet;
 use photon_proto::{Text, Value};
 
 use crate::channel_events::messages_event;
-use crate::channels::Properties;
-use crate::connections::ConnectionId;
 use crate::context::Context;
 use crate::history::newest_within;
 use crate::history_order::HistoryOrder;
+use crate::ids::ConnectionId;
+use crate::late_parts::{CopiedHistory, LateAnswer, LatePart};
 use crate::partition::Partition;
 use crate::requests::Subscribe;
 use crate::timers::Timer;
-
-/// A part of an answer that waits for its time.
-#[derive(Clone, Debug)]
-pub(crate) struct LateAnswer {
-    connection: ConnectionId,
-    user_id: Text,
-    part: LatePart,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) enum LatePart {
-    /// The histories are built when they are sent.
-    Build(Subscribe, Vec<bool>),
-    /// They were built before.
-    Send(Vec<CopiedHistory>),
-    /// The user enters these channels, which have these properties if they are new.
-    Enter(Vec<Text>, Properties),
-}
-
-/// The messages of one channel that a subscriber gets, with their ids.
-#[derive(Clone, Debug)]
-pub(crate) struct CopiedHistory {
-    channel: Text,
-    messages: Vec<(i32, Text, Value)>,
-}
 
 impl Partition {
     /// Lets a part of an answer follow after

@@ -4,9 +4,9 @@ use photon_proto::internal;
 use photon_proto::message::MessageKind;
 use photon_proto::peer::{KeyAnswer, KeyExchangeFailure, Peer};
 
-use crate::connections::{ConnectionId, ServerKind};
 use crate::context::Context;
 use crate::faults::Fault;
+use crate::ids::{ConnectionId, ServerKind};
 use crate::misbehave::{FAULT, Verdict};
 use crate::steps::Step;
 use crate::timers::Timer;

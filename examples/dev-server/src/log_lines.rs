@@ -7,23 +7,6 @@ use chat_core::codes::{event, operation, parameter as p, return_code};
 use photon_proto::Value;
 use photon_proto::peer::Wire;
 
-use crate::connections::{ConnectionId, ServerKind};
-
-impl Display for ConnectionId {
-    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
-        write!(out, "connection {}", self.number())
-    }
-}
-
-impl Display for ServerKind {
-    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
-        out.write_str(match self {
-            Self::NameServer => "name server",
-            Self::FrontEnd => "front end",
-        })
-    }
-}
-
 /// The transport of a link.
 pub(crate) struct WireName(pub(crate) Wire);
 

@@ -2,9 +2,9 @@
 
 use photon_proto::message::{MAGIC, MessageKind};
 
-use crate::connections::ConnectionId;
 use crate::context::Context;
 use crate::faults::Fault;
+use crate::ids::ConnectionId;
 use crate::steps::Step;
 use photon_proto::peer::SubProtocol;
 

@@ -4,9 +4,9 @@ use photon_proto::peer::Wire;
 use photon_proto::{Parameters, Text, Value};
 
 use crate::authentication::{self, Refusal};
-use crate::connections::{ConnectionId, ServerKind};
 use crate::core::ServerCore;
 use crate::faults::Fault;
+use crate::ids::{ConnectionId, ServerKind};
 use crate::requests::{Asked, Fields};
 use crate::steps::Step;
 use chat_core::codes::{operation, parameter as p, return_code};

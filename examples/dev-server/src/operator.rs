@@ -3,12 +3,13 @@
 
 use photon_proto::{Text, Timestamp, Value};
 
+use crate::channel::Channel;
 use crate::channel_events::messages_event;
-use crate::channels::Channel;
 use crate::context::Context;
 use crate::core::ServerCore;
+use crate::ids::PartitionKey;
 use crate::journal::JournalEntry;
-use crate::partition::{Partition, PartitionKey};
+use crate::partition::Partition;
 use crate::stats::StoredMessage;
 
 impl ServerCore {

@@ -5,21 +5,14 @@ use std::collections::BTreeSet;
 
 use photon_proto::Text;
 
+use crate::channel::Channel;
 use crate::channel_count::ChannelCount;
-use crate::channels::Channel;
-use crate::connections::ConnectionId;
 use crate::conversations::Conversations;
 use crate::hashing::{HashKeys, Map};
 use crate::history::{History, HistoryMemory};
+use crate::ids::{ConnectionId, PartitionKey};
 use crate::stats::{ChannelSnapshot, ServerStats, UserSnapshot};
-use crate::users::User;
-
-/// The key of a partition.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct PartitionKey {
-    pub(crate) app_id: Text,
-    pub(crate) app_version: Text,
-}
+use crate::user::User;
 
 pub(crate) struct Partition {
     pub(crate) key: PartitionKey,

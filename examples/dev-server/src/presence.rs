@@ -2,12 +2,12 @@
 
 use photon_proto::{Parameters, Text, Value};
 
-use crate::connections::ConnectionId;
 use crate::context::Context;
 use crate::event::Event;
+use crate::ids::ConnectionId;
 use crate::partition::Partition;
 use crate::requests::{Asked, UpdateStatus};
-use crate::users::User;
+use crate::user::User;
 use chat_core::codes::{event, parameter as p, return_code};
 
 /// The lowest status that counts as online and may have a message. Spec: chat.md 1.4.

@@ -2,10 +2,10 @@
 
 use photon_proto::{Text, Value};
 
-use crate::connections::ConnectionId;
 use crate::context::Context;
 use crate::event::Event;
 use crate::history::newest_within;
+use crate::ids::ConnectionId;
 use crate::partition::Partition;
 use crate::requests::{Asked, SendPrivate};
 use chat_core::codes::{event, parameter as p};

@@ -1,13 +1,13 @@
 //! Operation 8: properties of channels and of users in them. Spec: chat.md 3.8, 4.6, 12.
 
-use photon_proto::{Parameters, Text, Value};
+use photon_proto::{Parameters, Text};
 
 use crate::channel_events::untyped;
-use crate::channels::Properties;
-use crate::connections::ConnectionId;
 use crate::context::Context;
 use crate::event::Event;
+use crate::ids::ConnectionId;
 use crate::partition::Partition;
+use crate::property_list::{Properties, apply, get, size};
 use crate::requests::{Asked, SetProperties};
 use chat_core::codes::{event, parameter as p, return_code};
 
@@ -102,54 +102,5 @@ impl Partition {
                 &mut Event::with_content(event::PROPERTIES_CHANGED, parameters, &[p::PROPERTIES]),
             );
         }
-    }
-}
-
-/// The value of a property; null if it does not exist.
-fn get<'a>(properties: &'a Properties, key: &Value) -> &'a Value {
-    properties
-        .iter()
-        .find(|(known, _)| known == key)
-        .map_or(&Value::Null, |(_, value)| value)
-}
-
-/// The properties after some changes; a null value removes one. Spec: chat.md 1.6.
-pub(crate) fn apply(properties: &Properties, changes: &Properties) -> Properties {
-    let mut after = properties.clone();
-    for (key, value) in changes {
-        after.retain(|(known, _)| known != key);
-        if *value != Value::Null {
-            after.push((key.clone(), value.clone()));
-        }
-    }
-    after
-}
-
-/// The memory of properties.
-pub(crate) fn size(properties: &Properties) -> usize {
-    properties
-        .iter()
-        .map(|(key, value)| 2 * size_of::<Value>() + key.heap_bytes() + value.heap_bytes())
-        .fold(0, usize::saturating_add)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn null_removes_and_absent_is_null() {
-        let (a, b) = (Value::from("a"), Value::Byte(254));
-        let all = apply(
-            &vec![],
-            &vec![(a.clone(), Value::Int(1)), (b.clone(), Value::Bool(true))],
-        );
-        assert_eq!(get(&all, &a), &Value::Int(1));
-        let fewer = apply(
-            &all,
-            &vec![(a.clone(), Value::Null), (Value::from("c"), Value::Null)],
-        );
-        assert_eq!(fewer, [(b, Value::Bool(true))]);
-        assert_eq!(get(&fewer, &a), &Value::Null);
     }
 }

@@ -3,10 +3,10 @@
 use photon_proto::{Text, Value};
 
 use crate::channel_events::{messages_event, uneven_event};
-use crate::connections::ConnectionId;
 use crate::context::Context;
 use crate::event::Event;
 use crate::faults::Fault;
+use crate::ids::ConnectionId;
 use crate::partition::Partition;
 use crate::requests::{Asked, Publish};
 use crate::steps::Step;

@@ -1,7 +1,7 @@
 //! Clients that do not read: what waits to be sent to each of them, and to all together.
 
-use crate::connections::ConnectionId;
 use crate::context::Context;
+use crate::ids::ConnectionId;
 
 const NOT_READING: &str = "the client does not read";
 const ALL_TOGETHER: &str = "the clients that do not read use up the memory of the server";

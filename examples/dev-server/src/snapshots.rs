@@ -2,7 +2,8 @@
 //! tables.
 
 use crate::core::ServerCore;
-use crate::partition::{Partition, PartitionKey};
+use crate::ids::PartitionKey;
+use crate::partition::Partition;
 use crate::stats::{ChannelSnapshot, EndedConnection, ServerStats, UserSnapshot};
 
 impl ServerCore {

@@ -3,7 +3,7 @@
 use photon_proto::udp::Cause;
 use photon_proto::{Text, Value};
 
-use crate::connections::ServerKind;
+use crate::ids::ServerKind;
 
 /// Sizes at this moment, and counters since the server was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 
 use chat_core::codes::operation;
 
-use crate::connections::ServerKind;
+use crate::ids::ServerKind;
 
 /// Defines everything that depends on the list of chat operations. Each row has the variant of
 /// [`Step`] and [`ChatOperation`], the constant in `codes::operation`, and the name in the grammar

@@ -4,12 +4,12 @@ use std::ops::Range;
 
 use photon_proto::{Text, Value};
 
-use crate::connections::ConnectionId;
 use crate::context::Context;
 use crate::event::Event;
 use crate::faults::Fault;
 use crate::history_order::HistoryOrder;
-use crate::late_answers::LatePart;
+use crate::ids::ConnectionId;
+use crate::late_parts::LatePart;
 use crate::partition::Partition;
 use crate::requests::{Asked, Subscribe};
 use crate::steps::Step;

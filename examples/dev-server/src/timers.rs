@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use photon_proto::{Text, Timestamp};
 
-use crate::connections::ConnectionId;
-use crate::late_answers::LateAnswer;
-use crate::partition::PartitionKey;
+use crate::ids::{ConnectionId, PartitionKey};
+use crate::late_parts::LateAnswer;
 
 /// The subject of a deadline. An entry is a reminder: its handler checks whether the deadline has
 /// really passed, and sets another reminder if not. So a moved deadline needs no search and

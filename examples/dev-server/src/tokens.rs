@@ -8,9 +8,15 @@ use photon_proto::crypto::{Cipher, Key};
 use photon_proto::{Random, Text, Timestamp, Value};
 use siphasher::sip128::SipHasher24;
 
-use crate::authentication::Identity;
-
 const MAC_BYTES: usize = 16;
+
+/// The key of a user. Spec: chat.md 12, front end: session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Identity {
+    pub(crate) app_id: Text,
+    pub(crate) app_version: Text,
+    pub(crate) user_id: Text,
+}
 
 /// The reason for refusing a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

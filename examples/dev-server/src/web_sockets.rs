@@ -3,10 +3,10 @@
 use photon_proto::peer::{SubProtocol, Wire};
 use photon_proto::{Text, Timestamp};
 
-use crate::authentication::percent_decoded;
+use crate::auth_rules::percent_decoded;
 use crate::connection::Connection;
-use crate::connections::{ConnectionId, ServerKind};
 use crate::core::ServerCore;
+use crate::ids::{ConnectionId, ServerKind};
 
 /// The result of the opening handshake of a WebSocket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

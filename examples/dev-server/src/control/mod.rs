@@ -3,8 +3,8 @@
 
 mod lists;
 
+use crate::auth_rules::AuthRule;
 use crate::auth_text::words;
-use crate::authentication::AuthRule;
 use crate::core::ServerCore;
 use crate::netem::ConditionsError;
 use crate::settings::{SERVER_LOGIC, parse_reason};

@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Formatter};
 use std::str::FromStr;
 
 use super::percent::{Percent, PercentError};
-use crate::sim::Rng;
+use crate::rng::Rng;
 
 /// The network conditions of datagrams in one direction. Default: every datagram arrives at once,
 /// unchanged.

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use photon_proto::Timestamp;
 
-use crate::sim::Rng;
+use crate::rng::Rng;
 pub use conditions::{Conditions, ConditionsError, Fate};
 
 pub use percent::{Percent, PercentError};

@@ -3,7 +3,7 @@
 use std::fmt::{self, Display, Formatter};
 use std::str::FromStr;
 
-use crate::sim::Rng;
+use crate::rng::Rng;
 
 /// One percent in thousandths.
 const ONE: u32 = 1000;

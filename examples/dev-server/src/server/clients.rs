@@ -12,8 +12,8 @@ use photon_proto::Timestamp;
 
 use super::FIRST_CLIENT;
 use super::web::FIRST_WEB_CLIENT;
-use crate::connections::ConnectionId;
 use crate::core::ServerCore;
+use crate::ids::ConnectionId;
 
 /// The bytes read from one client per turn, so that one client cannot delay the others.
 const READ_PER_TURN: usize = 64 * 1024;

@@ -8,8 +8,8 @@ use mio::{Interest, Registry, Token};
 use photon_proto::Timestamp;
 use socket2::SockRef;
 
-use crate::connections::ServerKind;
 use crate::core::ServerCore;
+use crate::ids::ServerKind;
 use crate::netem::Pipe;
 use crate::sim::Rng;
 

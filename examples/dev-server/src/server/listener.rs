@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry, Token};
 
-use crate::connections::ServerKind;
+use crate::ids::ServerKind;
 use crate::transport::Transport;
 
 /// The connections accepted per turn, so that a burst cannot delay the existing clients.

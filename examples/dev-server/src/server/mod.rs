@@ -32,8 +32,8 @@ use std::time::{Duration, Instant};
 use mio::{Events, Poll, Token, Waker};
 use photon_proto::Timestamp;
 
-use crate::connections::ServerKind;
 use crate::core::ServerCore;
+use crate::ids::ServerKind;
 use crate::sim::Rng;
 use crate::transport::Transport;
 use certificate::Identity;

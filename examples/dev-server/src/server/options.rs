@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::config::ServerConfig;
-use crate::connections::ServerKind;
+use crate::ids::ServerKind;
 use crate::transport::Transport;
 
 /// Addresses, ports and the configuration of a server.

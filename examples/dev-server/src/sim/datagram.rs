@@ -4,9 +4,9 @@
 use photon_proto::Timestamp;
 
 use super::link::Link;
-use super::rng::Rng;
 use super::{End, LinkEvent};
 use crate::netem::{Conditions, DatagramCopy, NetemStats, Pipe};
+use crate::rng::Rng;
 
 /// The settings of a datagram link.
 #[derive(Clone, Debug, PartialEq, Eq)]

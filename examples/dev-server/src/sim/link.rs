@@ -2,9 +2,9 @@
 
 use photon_proto::Timestamp;
 
-use super::rng::Rng;
 use super::{End, FateFn, LinkEvent};
 use crate::netem::{Conditions, NetemStats, Pipe};
+use crate::rng::Rng;
 
 pub(super) trait Link: Send {
     /// Sends bytes; returns how many were accepted.

@@ -32,7 +32,6 @@
 mod datagram;
 mod event;
 mod link;
-mod rng;
 mod stream;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -41,11 +40,11 @@ use std::net::SocketAddr;
 use photon_proto::Timestamp;
 
 use crate::netem::{Conditions, DatagramCopy, NetemStats, Pipe};
+pub use crate::rng::Rng;
 use datagram::{DatagramLink, FateFn};
 pub use datagram::{DatagramSettings, SentDatagram};
 pub use event::{AddressChange, Delivery, End, LinkEvent, LinkKey};
 use link::Link;
-pub use rng::Rng;
 use stream::StreamLink;
 pub use stream::StreamSettings;
 

@@ -6,9 +6,9 @@ use std::collections::VecDeque;
 use photon_proto::Timestamp;
 
 use super::link::Link;
-use super::rng::Rng;
 use super::{End, FateFn, LinkEvent};
 use crate::netem::{Conditions, NetemStats, Pipe};
+use crate::rng::Rng;
 
 /// The settings of a stream link.
 #[derive(Clone, Debug, PartialEq, Eq)]

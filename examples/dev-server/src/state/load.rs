@@ -6,13 +6,14 @@ use photon_proto::{Array, Text, Value};
 
 use super::StateError;
 use super::records::{Record, key, record};
-use crate::channels::{Channel, Properties};
+use crate::channel::Channel;
 use crate::core::ServerCore;
 use crate::history::{History, Stored};
-use crate::partition::PartitionKey;
+use crate::ids::PartitionKey;
+use crate::property_list::Properties;
 use crate::timers::Timer;
 use crate::tokens::Tokens;
-use crate::users::User;
+use crate::user::User;
 
 /// A state in the order of its records. Nothing of the server has changed yet.
 #[derive(Default)]

@@ -16,8 +16,8 @@ use tungstenite::{Bytes, Error, Message, Utf8Bytes};
 
 use super::handshake::{Agreed, Handshake, Outcome};
 use super::maybe_tls::MaybeTlsStream;
-use crate::connections::{ConnectionId, ServerKind};
 use crate::core::ServerCore;
+use crate::ids::{ConnectionId, ServerKind};
 use crate::web_sockets::MessageLink;
 
 /// The size of the read buffer. The default of tungstenite is 128 KiB for each client.

@@ -14,8 +14,8 @@ use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 use photon_proto::Timestamp;
 
-use crate::connections::{ConnectionId, ServerKind};
 use crate::core::ServerCore;
+use crate::ids::{ConnectionId, ServerKind};
 use client::{Origin, Turn, WebClient};
 use maybe_tls::MaybeTlsStream;
 
