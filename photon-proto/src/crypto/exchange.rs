@@ -6,7 +6,8 @@ use crypto_bigint::U768;
 use sha2::{Digest, Sha256};
 use zeroize::{Zeroize, Zeroizing};
 
-use super::group::{self, NUMBER_BYTES, PRIME, SECRET_BYTES};
+use super::group::{self, NUMBER_BYTES, SECRET_BYTES};
+use super::montgomery::PRIME;
 use crate::random::Random;
 
 /// One end of a key exchange: a secret exponent and its public key.

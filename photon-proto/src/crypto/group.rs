@@ -1,42 +1,35 @@
 //! The group of the key exchange: Oakley group 1 with generator 22, and powers in it. Spec: wire.md 8.1.
 //!
-//! `crypto-bigint` computes, in constant time. The base of a public key never changes, so its powers
-//! are a table, which saves nine of ten products; the choice from it reads all entries.
+//! Powers are computed in constant time. The base of a public key never changes, so its powers are a
+//! table, which saves nine of ten products; the choice from a table reads all entries.
 
-use crypto_bigint::modular::{FixedMontyForm, FixedMontyParams};
-use crypto_bigint::{CtAssign, CtEq, Odd, U192, U768};
+use crypto_bigint::modular::FixedMontyForm;
+use crypto_bigint::{CtEq, U768};
 use zeroize::Zeroizing;
+
+use super::montgomery::{self, Number, PARAMETERS, multiply};
 
 /// The length of a number in bytes: the 768 bits of the prime.
 pub(super) const NUMBER_BYTES: usize = 96;
 /// The length of a secret exponent, as in the official client. Spec: wire.md 8.1.
 pub(super) const SECRET_BYTES: usize = 20;
-/// The same length in bits: the exponentiation processes no more of them.
-const SECRET_BITS: u32 = 160;
-
-/// The prime of Oakley group 1. Spec: wire.md 8.1.
-pub(super) const PRIME: Odd<U768> = Odd::<U768>::from_be_hex(
-    "ffffffffffffffffc90fdaa22168c234c4c6628b80dc1cd1\
-     29024e088a67cc74020bbea63b139b22514a08798e3404dd\
-     ef9519b3cd3a431b302b0a6df25f14374fe1356d6d51c245\
-     e485b576625e7ec6f44c42e9a63a3620ffffffffffffffff",
-);
 /// The generator: 22, where the group of the standard has 2. Spec: wire.md 8.1.
 const GENERATOR: U768 = U768::from_u8(22);
 
-static GROUP: FixedMontyParams<{ U768::LIMBS }> = PARAMETERS;
-const PARAMETERS: FixedMontyParams<{ U768::LIMBS }> = FixedMontyParams::new_vartime(PRIME);
-
 /// The teeth of the comb: a choice takes one bit of each 32 of the secret.
 const TEETH: usize = 5;
-/// How many tables the comb has. More tables need fewer squares; these are 24 KiB.
+/// How many tables the comb has. More tables need fewer squares; these are 26 KiB.
 const TABLES: usize = 8;
 /// The bits between two tables, and the steps of the comb.
 const STEPS: usize = 32 / TABLES;
 
+/// The bits of a secret for which [`power`] multiplies once, after as many squares. With five, the
+/// larger table would cost as much as the fewer products save.
+const WINDOW_BITS: usize = 4;
+
 /// The powers of the generator, in Montgomery form: entry `i` of table `b` is the product of all
 /// 22^(2^(32 t + 4 b)) for which bit `t` of `i` is set.
-static GENERATOR_POWERS: [[U768; 1 << TEETH]; TABLES] = generator_powers();
+static GENERATOR_POWERS: [[Number; 1 << TEETH]; TABLES] = generator_powers();
 
 /// Computes the public key of a secret exponent, 20 bytes big endian.
 pub(super) fn power_of_generator(secret: &[u8; SECRET_BYTES]) -> Zeroizing<U768> {
@@ -48,39 +41,54 @@ pub(super) fn power_of_generator(secret: &[u8; SECRET_BYTES]) -> Zeroizing<U768>
         });
         bits.sum::<u32>()
     };
-    let mut result = Zeroizing::new(FixedMontyForm::one(&GROUP));
+    let mut result = Zeroizing::new(montgomery::ONE);
     for step in (0..STEPS).rev() {
         if step + 1 < STEPS {
-            *result = result.square();
+            *result = multiply(&result, &result);
         }
         for (table, powers) in GENERATOR_POWERS.iter().enumerate() {
             let power = Zeroizing::new(choose(powers, index(table * STEPS + step)));
-            let factor = Zeroizing::new(FixedMontyForm::from_montgomery(*power, &GROUP));
-            *result = result.mul(&factor);
+            *result = multiply(&result, &power);
         }
     }
-    Zeroizing::new(result.retrieve())
+    Zeroizing::new(montgomery::leave(&result))
 }
 
-/// Computes a power in constant time for both arguments.
+/// Computes a power of a number between 1 and the prime minus 1, in constant time for the secret.
 pub(super) fn power(base: &U768, secret: &[u8; SECRET_BYTES]) -> Zeroizing<U768> {
-    let mut padded = Zeroizing::new([0_u8; U192::BYTES]);
-    for (to, from) in padded.iter_mut().rev().zip(secret.iter().rev()) {
-        *to = *from;
+    let base = montgomery::enter(base);
+    let mut powers = [montgomery::ONE; 1 << WINDOW_BITS];
+    let mut next = base;
+    for power in powers.iter_mut().skip(1) {
+        *power = next;
+        next = multiply(&next, &base);
     }
-    let exponent = Zeroizing::new(U192::from_be_slice(padded.as_slice()));
-    let base = Zeroizing::new(FixedMontyForm::new(base, &GROUP));
-    let result = Zeroizing::new(base.pow_bounded_exp(&exponent, SECRET_BITS));
-    Zeroizing::new(result.retrieve())
+    let windows = secret
+        .iter()
+        .flat_map(|byte| [byte >> WINDOW_BITS, byte & 0xF]);
+    let result = windows
+        .map(|window| Zeroizing::new(choose(&powers, u32::from(window))))
+        .reduce(|mut result, power| {
+            for _ in 0..WINDOW_BITS {
+                *result = multiply(&result, &result);
+            }
+            *result = multiply(&result, &power);
+            result
+        });
+    debug_assert!(result.is_some(), "a secret has windows");
+    Zeroizing::new(montgomery::leave(&result.unwrap_or_default()))
 }
 
 /// Returns the power with this index. Reads all of them: which memory is read must not depend on a
 /// secret.
-fn choose<const N: usize>(powers: &[U768; N], index: u32) -> U768 {
+fn choose<const N: usize>(powers: &[Number; N], index: u32) -> Number {
     debug_assert!((index as usize) < N, "an index is of a table");
-    let mut chosen = U768::ZERO;
+    let mut chosen = Number::default();
     for (number, power) in (0_u32..).zip(powers) {
-        chosen.ct_assign(power, number.ct_eq(&index));
+        let mask = number.ct_eq(&index).to_u64_mask();
+        for (to, from) in chosen.iter_mut().zip(power) {
+            *to |= from & mask;
+        }
     }
     chosen
 }
@@ -91,8 +99,8 @@ fn choose<const N: usize>(powers: &[U768; N], index: u32) -> U768 {
     long_running_const_eval,
     reason = "a wrong index would fail the compilation; it takes less than a second"
 )]
-const fn generator_powers() -> [[U768; 1 << TEETH]; TABLES] {
-    let mut powers = [[*FixedMontyForm::one(&PARAMETERS).as_montgomery(); 1 << TEETH]; TABLES];
+const fn generator_powers() -> [[Number; 1 << TEETH]; TABLES] {
+    let mut powers = [[FixedMontyForm::one(&PARAMETERS); 1 << TEETH]; TABLES];
     // The power for the lowest bit of each tooth in each table.
     let mut next = FixedMontyForm::new(&GENERATOR, &PARAMETERS);
     let mut at = 0;
@@ -100,23 +108,31 @@ const fn generator_powers() -> [[U768; 1 << TEETH]; TABLES] {
         let (tooth, table) = (at / TABLES, at % TABLES);
         let mut entry = 0;
         while entry < 1 << tooth {
-            let power = FixedMontyForm::from_montgomery(powers[table][entry], &PARAMETERS);
-            powers[table][entry | 1 << tooth] = power.mul(&next).to_montgomery();
+            powers[table][entry | 1 << tooth] = powers[table][entry].mul(&next);
             entry += 1;
         }
         next = next.square_repeat_vartime(STEPS as u32);
         at += 1;
     }
-    powers
+    let mut numbers = [[montgomery::ONE; 1 << TEETH]; TABLES];
+    let mut at = 0;
+    while at < TABLES << TEETH {
+        let (table, entry) = (at >> TEETH, at % (1 << TEETH));
+        numbers[table][entry] = montgomery::to_montgomery(&powers[table][entry].retrieve());
+        at += 1;
+    }
+    numbers
 }
 
 #[cfg(test)]
 mod tests {
     use alloc::vec::Vec;
 
-    use crypto_bigint::U768;
+    use crypto_bigint::modular::FixedMontyForm;
+    use crypto_bigint::{U192, U768};
 
-    use super::{GENERATOR, SECRET_BYTES, power, power_of_generator};
+    use super::{GENERATOR, PARAMETERS, SECRET_BYTES, power, power_of_generator};
+    use crate::crypto::montgomery::PRIME;
     use crate::random::Random;
 
     /// Every bit alone, the extremes, and others.
@@ -134,6 +150,21 @@ mod tests {
             secrets.push(secret);
         }
         secrets
+    }
+
+    #[test]
+    fn powers_are_those_of_crypto_bigint() {
+        let last = PRIME.as_ref().wrapping_sub(&U768::ONE);
+        for secret in secrets() {
+            let mut padded = [0; U192::BYTES];
+            padded[U192::BYTES - SECRET_BYTES..].copy_from_slice(&secret);
+            let exponent = U192::from_be_slice(&padded);
+            for base in [GENERATOR, last, last.wrapping_sub(&U768::ONE)] {
+                let form = FixedMontyForm::new(&base, &PARAMETERS);
+                let expected = form.pow_bounded_exp(&exponent, 160).retrieve();
+                assert_eq!(*power(&base, &secret), expected, "{base} to the {exponent}");
+            }
+        }
     }
 
     #[test]

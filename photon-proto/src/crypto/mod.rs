@@ -6,6 +6,7 @@
 mod cipher;
 mod exchange;
 mod group;
+mod montgomery;
 
 pub use cipher::Cipher;
 pub use exchange::{ExchangeError, Key, KeyExchange};
