@@ -178,19 +178,24 @@ pub fn longest(case: &Case) -> Option<u64> {
         MODE.set(Mode::Warming);
         TIMES.take()
     };
+    let counted = slowest(times, LONG_CALLS)
+        .into_iter()
+        .map(|call| callgrind(&[&case.name, &call.to_string()]));
+    counted.max().flatten()
+}
+
+/// The numbers of the `count` calls that took the most time in each of two passes.
+pub(crate) fn slowest(times: impl Fn() -> Vec<Duration>, count: usize) -> Vec<u64> {
     // An interruption makes a call look long, but rarely the same one twice.
-    let mut longest: Vec<(Duration, u64)> = times()
+    let mut all: Vec<(Duration, u64)> = times()
         .into_iter()
         .zip(times())
         .map(|(first, second)| first.min(second))
         .zip(0..)
         .collect();
-    longest.sort_unstable_by(|left, right| right.cmp(left));
-    let counted = longest
-        .iter()
-        .take(LONG_CALLS)
-        .map(|(_, call)| callgrind(&[&case.name, &call.to_string()]));
-    counted.max().flatten()
+    all.sort_unstable_by(|left, right| right.cmp(left));
+    all.truncate(count);
+    all.into_iter().map(|(_, number)| number).collect()
 }
 
 fn repeat(case: &Case, operation: &mut dyn FnMut(), mode: Mode) {

@@ -6,6 +6,7 @@ mod instructions;
 mod transfer;
 
 use crate::client::{Calls, Carrier, Connected, frame};
+use crate::measure::slowest;
 use chat_core::ChatClient;
 pub use inputs::{Content, Input, all};
 pub use instructions::{GLIBC_TUNABLES, Instructions, count};
@@ -65,16 +66,7 @@ pub fn longest_calls(input: &Input, count: usize) -> Vec<u64> {
         );
         times.0
     };
-    // An interruption makes a call look long, but rarely the same one twice.
-    let mut longest: Vec<(Duration, u64)> = times()
-        .into_iter()
-        .zip(times())
-        .map(|(first, second)| first.min(second))
-        .zip(0..)
-        .collect();
-    longest.sort_unstable_by(|left, right| right.cmp(left));
-    longest.truncate(count);
-    longest.into_iter().map(|(_, number)| number).collect()
+    slowest(times, count)
 }
 
 /// Passes the input to a connected client, for callgrind: it collects inside of `one_call` and
