@@ -38,6 +38,8 @@ impl<T> AgeQueue<T> {
     }
 
     /// Removes the element with this serial number.
+    // Each message of a full cache removes the oldest one.
+    #[inline]
     pub(crate) fn remove(&mut self, serial: u64) -> Option<T> {
         let removed = match self.places.front() {
             Some((oldest, _)) if *oldest == serial => self.places.pop_front()?.1,

@@ -66,11 +66,15 @@ impl EventQueue {
         self.queue.iter().skip(index).map(|queued| &queued.event)
     }
 
-    /// The event behind the first `index` ones. For one event this costs less than an iterator over
-    /// both halves of the queue.
+    /// Whether one of the events behind the first `index` ones is of interest.
     #[inline]
-    pub(crate) fn get(&self, index: usize) -> Option<&Event> {
-        self.queue.get(index).map(|queued| &queued.event)
+    pub(crate) fn any_from(&self, index: usize, is_of_interest: impl Fn(&Event) -> bool) -> bool {
+        // Most of the time there is one, and an iterator over both halves of the ring costs more.
+        if index + 1 == self.queue.len() {
+            let newest = self.queue.back();
+            return newest.is_some_and(|queued| is_of_interest(&queued.event));
+        }
+        self.iter_from(index).any(is_of_interest)
     }
 
     pub(crate) fn len(&self) -> usize {

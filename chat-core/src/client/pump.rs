@@ -368,6 +368,7 @@ impl ChatClient {
                     state: self.state,
                     server,
                     expects_login: self.login.expects_login(),
+                    awaits_echo: self.confirm.as_ref().is_some_and(|it| it.awaits_echo()),
                     events: &mut self.events,
                     model: &mut self.model,
                     pending: &mut self.pending,

@@ -93,12 +93,9 @@ impl ChatClient {
 
     /// When an attempt, or the end of waiting for credentials, is due.
     pub(super) fn reconnect_deadline(&self) -> Option<Timestamp> {
-        let restore = self.restore.as_ref()?;
+        let at = self.restore.as_ref()?.deadline(self.now)?;
         // Each attempt causes events: one that nobody takes must not cause more of them for ever.
-        if self.events.is_full() {
-            return None;
-        }
-        restore.deadline(self.now)
+        (!self.events.is_full()).then_some(at)
     }
 
     pub(super) fn is_reconnect_scheduled(&self) -> bool {

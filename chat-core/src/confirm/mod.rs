@@ -168,11 +168,17 @@ impl Confirmations {
         self.open.is_empty() && self.published.is_empty() && self.private.is_empty()
     }
 
-    /// Whether an event may bring a result: most are messages of others. `me` is the user's own id.
+    /// Whether a message waits, and its echo would be its result.
     #[inline]
-    pub(crate) fn concerns(event: &Event, me: &str) -> bool {
+    pub(crate) fn awaits_echo(&self) -> bool {
+        !self.open.is_empty()
+    }
+
+    /// Whether an event may bring a result: most are messages of others.
+    #[inline]
+    pub(crate) fn concerns(event: &Event) -> bool {
         match event {
-            Event::ChatMessages { messages, .. } => messages.has_sender(me),
+            Event::ChatMessages { messages, .. } => !messages.are_of_others(),
             _ => true,
         }
     }

@@ -95,7 +95,8 @@ impl Incoming<'_> {
                 return Err(damage);
             }
         }
-        let messages = self.builder.finish(self.now, last_id)?;
+        let me = self.awaits_echo.then(|| self.config.user_id.0.as_bytes());
+        let messages = self.builder.finish(self.now, last_id, me)?;
         self.stats.undecodable_elements += u64::from(self.builder.undecodable());
         let key = key.unwrap_or_else(|| {
             let history = self.pending.subscribe.history_of(name);
@@ -140,7 +141,7 @@ impl Incoming<'_> {
             }
         }
         self.builder.sender_text(sender.as_bytes());
-        let messages = self.builder.finish(self.now, last_id)?;
+        let messages = self.builder.finish(self.now, last_id, None)?;
         self.stats.undecodable_elements += u64::from(self.builder.undecodable());
         let (events, stats) = (&mut *self.events, &mut *self.stats);
         let key = self.model.private_channel(other, |user| {

@@ -38,6 +38,8 @@ pub(crate) struct Incoming<'c> {
     pub(crate) server: Server,
     /// Whether a login waits for its response.
     pub(crate) expects_login: bool,
+    /// Whether a message of this user may be the echo of one that waits for its result.
+    pub(crate) awaits_echo: bool,
     pub(crate) events: &'c mut EventQueue,
     pub(crate) model: &'c mut Model,
     pub(crate) pending: &'c mut PendingRequests,
@@ -254,6 +256,7 @@ impl Incoming<'_> {
 
     /// Counts the bytes after the last parameter, which are tolerated because newer servers may
     /// append data (wire.md 10), and the values that could not be decoded.
+    #[inline]
     fn count_surplus(&mut self, params: &mut Params<'_>) -> Result<(), DecodeError> {
         self.stats.surplus_bytes += params.finish()? as u64;
         let undecodable = params.undecodable();

@@ -168,7 +168,8 @@ impl MessagesBuilder {
         Ok(())
     }
 
-    /// Pairs senders with contents, up to the shorter list. Spec: chat.md 4.1.
+    /// Pairs senders with contents, up to the shorter list. Notes whether `me`, the client's user, is
+    /// none of the senders, if that is of interest. Spec: chat.md 4.1.
     ///
     /// # Errors
     /// The same as [`MessagesBuilder::content`].
@@ -176,6 +177,7 @@ impl MessagesBuilder {
         &mut self,
         received: Timestamp,
         last_id: Option<i32>,
+        me: Option<&[u8]>,
     ) -> Result<Messages, DecodeError> {
         let mut index = Index::append(&mut self.bytes, &self.senders, &self.contents);
         let text: Box<str> = match self.whole_text() {
@@ -191,6 +193,8 @@ impl MessagesBuilder {
                 text.into()
             }
         };
+        // After the repair, which changes senders.
+        let is_of_others = me.is_some_and(|me| !self.senders.contain(&self.bytes, me));
         let others = core::mem::take(&mut self.others);
         Ok(Messages::new(Block {
             text,
@@ -198,6 +202,7 @@ impl MessagesBuilder {
             others,
             others_bytes: self.other_bytes + self.mark_bytes,
             last_id,
+            is_of_others,
             received,
         }))
     }
@@ -307,7 +312,7 @@ mod tests {
         builder.text("h\u{e4}?".as_bytes());
         builder.other(Ok(Value::Int(7)));
         let messages = builder
-            .finish(Timestamp::ZERO, Some(12))
+            .finish(Timestamp::ZERO, Some(12), None)
             .expect("valid UTF-8");
         let shown: alloc::vec::Vec<_> = messages
             .iter()
@@ -330,7 +335,7 @@ mod tests {
         builder.sender_text(&[0xC3]);
         builder.text(&[0xA4]);
         let messages = builder
-            .finish(Timestamp::ZERO, None)
+            .finish(Timestamp::ZERO, None, None)
             .expect("only its parts are marked");
         let message = messages.get(0).expect("one message");
         assert_eq!(message.sender, "\u{FFFD}");
@@ -339,6 +344,35 @@ mod tests {
         };
         assert_eq!((error.kind, bytes), (DecodeErrorKind::NotUtf8, &[0xA4][..]));
         assert_eq!(builder.undecodable(), 2);
+    }
+
+    #[test]
+    fn messages_of_others_are_known_as_such_only_if_that_is_asked() {
+        let are_of_others = |senders: &[&[u8]], me: Option<&[u8]>| {
+            let mut builder = MessagesBuilder::default();
+            for sender in senders {
+                builder.sender_text(sender);
+            }
+            for _ in senders {
+                builder.text(b"hello");
+            }
+            let messages = builder.finish(Timestamp::ZERO, Some(12), me);
+            messages.expect("whole").are_of_others()
+        };
+        for (senders, expected) in [
+            (&[b"bob".as_slice(), b"carol", b""][..], true),
+            (&[b"bobalice", b"alic", b"Alice", b"alicE"], true),
+            (&[b"bob", b"alice", b"carol"], false),
+            (&[b"alice"], false),
+            // Repaired, which changes where the texts lie.
+            (&[&[0xFF], b"alice"], false),
+            (&[&[0xFF], b"alicia"], true),
+        ] {
+            assert_eq!(are_of_others(senders, Some(b"alice")), expected);
+            assert!(!are_of_others(senders, None));
+        }
+        let unknown = super::UNKNOWN.as_bytes();
+        assert!(!are_of_others(&[&[0xFF]], Some(unknown)), "read as U+FFFD");
     }
 
     #[test]
@@ -351,7 +385,7 @@ mod tests {
             builder.text(&[0xFF; 100]);
         }
         let error = builder
-            .finish(Timestamp::ZERO, None)
+            .finish(Timestamp::ZERO, None, None)
             .expect_err("over the limit");
         assert_eq!(error.kind, DecodeErrorKind::TooMuchMemory);
     }

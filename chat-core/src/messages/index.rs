@@ -76,6 +76,21 @@ impl List {
         self.ends.capacity() * size_of::<u32>()
     }
 
+    /// Whether one of the texts is this one. `bytes` are those that all of them lie in. Most differ in
+    /// length already, and then each costs a few instructions.
+    pub(super) fn contain(&self, bytes: &[u8], text: &[u8]) -> bool {
+        let mut start = self.start;
+        self.ends.iter().any(|&end| {
+            let start = core::mem::replace(&mut start, end);
+            let span = Span { start, end };
+            // Names of one length nearly always differ at the end, which saves a call.
+            (end - start) as usize == text.len()
+                && span.of(bytes).is_some_and(|part| {
+                    part.last().copied() == text.last().copied() && part == text
+                })
+        })
+    }
+
     pub(super) fn spans(&self) -> impl Iterator<Item = Span> {
         let starts = core::iter::once(self.start).chain(self.ends.iter().copied());
         let spans = starts.zip(&self.ends);

@@ -35,6 +35,9 @@ struct Block {
     others_bytes: usize,
     /// The id of the last message, as the server sent it.
     last_id: Option<i32>,
+    /// Whether certainly no sender is the client's user. Looked up only where it matters, and while
+    /// the senders are at hand: the index would have to be decoded again.
+    is_of_others: bool,
     /// One stamp for all of them: they arrived together.
     received: Timestamp,
 }
@@ -214,23 +217,11 @@ impl Messages {
         }
     }
 
-    /// Whether one of the messages is from this user. Most senders differ in length already, and then
-    /// a message costs a few instructions.
+    /// Whether certainly none of the messages is from the client's user. False if that was not asked
+    /// for when they arrived.
     #[inline]
-    pub(crate) fn has_sender(&self, user: &str) -> bool {
-        let Block { text, index, .. } = &*self.block;
-        let spans = index.messages(text, self.start as usize);
-        spans.take(self.len()).any(|(sender, _)| {
-            // Bytes: the boundaries of characters do not matter to a comparison.
-            let sender = sender.of(text.as_bytes());
-            debug_assert!(
-                sender.is_some(),
-                "MessagesBuilder::finish checked every span"
-            );
-            let (sender, user) = (sender.unwrap_or_default(), user.as_bytes());
-            // Names of one length nearly always differ here, which saves a call.
-            sender.len() == user.len() && sender.last() == user.last() && sender == user
-        })
+    pub(crate) fn are_of_others(&self) -> bool {
+        self.block.is_of_others
     }
 
     /// Returns the id of the last message, if the server sent it.

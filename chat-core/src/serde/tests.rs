@@ -302,7 +302,9 @@ fn received(texts: &[&str], last_id: i32) -> Messages {
     for text in texts {
         builder.text_for_tests(text.as_bytes());
     }
-    builder.finish(Timestamp::ZERO, Some(last_id)).unwrap()
+    builder
+        .finish(Timestamp::ZERO, Some(last_id), None)
+        .unwrap()
 }
 
 #[test]

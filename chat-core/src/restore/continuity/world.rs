@@ -503,7 +503,7 @@ fn event_of(messages: &[Key]) -> Messages {
         builder.text_for_tests(text.as_bytes());
     }
     builder
-        .finish(Timestamp::ZERO, messages.last().map(|last| last.1))
+        .finish(Timestamp::ZERO, messages.last().map(|last| last.1), None)
         .expect("valid texts")
 }
 

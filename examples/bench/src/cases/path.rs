@@ -81,6 +81,8 @@ fn waiting((carrier, protocol): (Carrier, Protocol), lines: usize) -> Box<dyn Fn
         .chat
         .publish_message(CHANNEL, "hello", &PublishOptions::new());
     let _token = sent.expect("the client is subscribed");
+    // What is not sent yet costs by itself: the peer watches whether the server takes it.
+    connected.flush();
     let mut last_id = FIRST_ID;
     Box::new(move || {
         let mut message = Vec::new();
