@@ -1,45 +1,89 @@
 //! Events as the prelude takes them: the name of the callback, then its arguments.
 
-use crate::channel::{MESSAGES_AT_A_TIME, Part, push_message};
 use crate::client::Step;
 use crate::handle::Handle;
-use crate::values::{content_to_lua, map_to_lua, to_lua};
+use crate::messages::{Part, content, text};
+use crate::values::{map_to_lua, to_lua};
 use chat_core::codes::parameter;
 use chat_core::{ChannelOutcome, Event, Outcome, Region, RegionsError, StatusChange, Value};
-use mlua::{IntoLua, IntoLuaMulti, Lua, MultiValue, Table, Value as LuaValue, Variadic};
+use mlua::{Either, IntoLua, IntoLuaMulti, Lua, MultiValue, Table, Value as LuaValue, Variadic};
 
-/// Takes the next event; nothing if there is none.
-pub(crate) fn next(lua: &Lua, handle: &Handle) -> mlua::Result<MultiValue> {
-    let step = handle.client.borrow_mut().next_step();
-    match step {
-        None => Ok(MultiValue::new()),
-        Some(Step::Reset) => "reset".into_lua_multi(lua),
-        Some(Step::Event(event)) => arguments(lua, handle, event),
-    }
+/// The kinds of events with messages, as `lua/dispatch.lua` knows them. The others have names, which
+/// cost more.
+const CHAT_MESSAGES: i32 = 1;
+const CHAT_MESSAGE: i32 = 2;
+const PRIVATE_MESSAGE: i32 = 3;
+
+fn kind(kind: i32) -> Part {
+    Either::Right(LuaValue::Integer(kind.into()))
 }
 
-fn arguments(lua: &Lua, handle: &Handle, event: Event) -> mlua::Result<MultiValue> {
+/// Takes the next event; nothing if there is none.
+///
+/// An event that cannot become values of Lua, for example because there is no memory left, is an
+/// error, and is taken again in the next call.
+pub(crate) fn next(lua: &Lua, handle: &Handle) -> mlua::Result<Variadic<Part>> {
+    let mut waiting = handle.waiting.borrow_mut();
+    if waiting.is_none() {
+        *waiting = handle.client.borrow_mut().next_step();
+    }
+    let arguments = match &*waiting {
+        None => return Ok(Variadic::new()),
+        Some(Step::Reset) => [text("reset")].into_iter().collect(),
+        Some(Step::Event(event)) => arguments(lua, handle, event)?,
+    };
+    *waiting = None;
+    Ok(arguments)
+}
+
+fn arguments(lua: &Lua, handle: &Handle, event: &Event) -> mlua::Result<Variadic<Part>> {
+    // Messages are frequent, so these do not become values of Lua first.
+    let parts = match event {
+        Event::ChatMessages { channel, messages } => match messages.get(0) {
+            Some(message) if messages.len() == 1 => vec![
+                kind(CHAT_MESSAGE),
+                text(channel),
+                text(message.sender),
+                content(lua, &message.content)?,
+            ],
+            _ => {
+                let list = handle.builder.list(lua, messages.len(), messages.iter())?;
+                vec![
+                    kind(CHAT_MESSAGES),
+                    text(channel),
+                    Either::Right(LuaValue::Table(list)),
+                ]
+            }
+        },
+        Event::PrivateMessage { channel, message } => {
+            let message = message.get();
+            vec![
+                kind(PRIVATE_MESSAGE),
+                text(channel),
+                text(message.sender),
+                content(lua, &message.content)?,
+            ]
+        }
+        other => {
+            let values = rare(lua, other)?;
+            return Ok(values.into_iter().map(Either::Right).collect());
+        }
+    };
+    Ok(parts.into_iter().collect())
+}
+
+fn rare(lua: &Lua, event: &Event) -> mlua::Result<MultiValue> {
     match event {
         Event::StateChanged { to, .. } => ("onStateChange", to.code()).into_lua_multi(lua),
         Event::Error { code, message, .. } => {
-            ("onError", code.code(), &*message).into_lua_multi(lua)
+            ("onError", code.code(), &**message).into_lua_multi(lua)
         }
         Event::RegionsResult(result) => regions(lua, result),
         Event::SubscribeResult(outcomes) => {
-            ("onSubscribeResult", results(lua, &outcomes)?).into_lua_multi(lua)
+            ("onSubscribeResult", results(lua, outcomes)?).into_lua_multi(lua)
         }
         Event::UnsubscribeResult(outcomes) => {
-            ("onUnsubscribeResult", results(lua, &outcomes)?).into_lua_multi(lua)
-        }
-        Event::ChatMessages { channel, messages } => {
-            let count = messages.len();
-            *handle.rest.borrow_mut() = Some((messages, 0));
-            ("onChatMessages", &*channel, count).into_lua_multi(lua)
-        }
-        Event::PrivateMessage { channel, message } => {
-            let message = message.get();
-            let content = content_to_lua(lua, &message.content)?;
-            ("onPrivateMessage", &*channel, message.sender, content).into_lua_multi(lua)
+            ("onUnsubscribeResult", results(lua, outcomes)?).into_lua_multi(lua)
         }
         Event::UserStatusUpdate {
             user,
@@ -49,11 +93,11 @@ fn arguments(lua: &Lua, handle: &Handle, event: Event) -> mlua::Result<MultiValu
             let (got_message, message) = match message {
                 StatusChange::Kept => (false, LuaValue::Nil),
                 StatusChange::Cleared => (true, LuaValue::Nil),
-                StatusChange::Set(value) => (true, to_lua(lua, &value)?),
+                StatusChange::Set(value) => (true, to_lua(lua, value)?),
             };
             (
                 "onUserStatusUpdate",
-                &*user,
+                &**user,
                 status.code(),
                 got_message,
                 message,
@@ -69,40 +113,21 @@ fn arguments(lua: &Lua, handle: &Handle, event: Event) -> mlua::Result<MultiValu
             let parameters = coded(lua, parameters.as_deref().map_or(&[], |all| all))?;
             (
                 "onOperationResponse",
-                return_code,
-                &*message,
-                operation,
+                *return_code,
+                &**message,
+                *operation,
                 parameters,
             )
                 .into_lua_multi(lua)
         }
-        Event::Other { code, parameters } => other(lua, code, &parameters),
+        Event::Other { code, parameters } => other(lua, *code, parameters),
         // The prelude has to know the name of the user.
         Event::Authenticated(_) => "authenticated".into_lua_multi(lua),
         other => {
             let name = format!("on{}", other.name());
-            ("native", name, native(lua, &other)?).into_lua_multi(lua)
+            ("native", name, native(lua, other)?).into_lua_multi(lua)
         }
     }
-}
-
-/// Takes sender and content of the next messages of the present event, side by side.
-pub(crate) fn more(lua: &Lua, handle: &Handle) -> mlua::Result<Variadic<Part>> {
-    let mut rest = handle.rest.borrow_mut();
-    let mut parts = Variadic::new();
-    let Some((messages, taken)) = &mut *rest else {
-        return Ok(parts);
-    };
-    let to = messages.len().min(*taken + MESSAGES_AT_A_TIME);
-    parts.reserve(2 * (to - *taken));
-    for message in (*taken..to).filter_map(|index| messages.get(index)) {
-        push_message(lua, &message, &mut parts)?;
-    }
-    *taken = to;
-    if *taken >= messages.len() {
-        *rest = None;
-    }
-    Ok(parts)
 }
 
 fn results(lua: &Lua, outcomes: &[ChannelOutcome]) -> mlua::Result<Table> {
@@ -113,7 +138,7 @@ fn results(lua: &Lua, outcomes: &[ChannelOutcome]) -> mlua::Result<Table> {
     Ok(results)
 }
 
-fn regions(lua: &Lua, result: Result<Vec<Region>, RegionsError>) -> mlua::Result<MultiValue> {
+fn regions(lua: &Lua, result: &Result<Vec<Region>, RegionsError>) -> mlua::Result<MultiValue> {
     let addresses = lua.create_table()?;
     let (code, text) = match result {
         Ok(regions) => {

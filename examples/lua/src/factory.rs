@@ -2,10 +2,11 @@
 
 use crate::client::{Client, Refusal};
 use crate::handle::{Handle, text};
+use crate::messages::Builder;
 use crate::time::LiveClients;
 use chat_core::{Encryption, Restore};
 use chat_std_io::ChatConfig;
-use mlua::{IntoLuaMulti, Lua, Table, Value as LuaValue};
+use mlua::{Function, IntoLuaMulti, Lua, Table, Value as LuaValue};
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
@@ -13,19 +14,21 @@ use std::time::Duration;
 pub(crate) fn add(lua: &Lua, rust: &Table) -> mlua::Result<()> {
     rust.raw_set(
         "new_client",
-        lua.create_function(|lua, options: Table| match config(&options) {
-            Ok((config, restores)) => match Client::new(config, restores) {
-                Ok(client) => {
-                    let client = Rc::new(RefCell::new(client));
-                    LiveClients::add(lua, &client);
-                    Handle::new(client).into_lua_multi(lua)
+        lua.create_function(
+            |lua, (options, append): (Table, Function)| match config(&options) {
+                Ok((config, restores)) => match Client::new(config, restores) {
+                    Ok(client) => {
+                        let client = Rc::new(RefCell::new(client));
+                        LiveClients::add(lua, &client);
+                        Handle::new(client, Builder { append }).into_lua_multi(lua)
+                    }
+                    Err(error) => (LuaValue::Nil, error.to_string()).into_lua_multi(lua),
+                },
+                Err(Refusal::Wrong(why) | Refusal::Refused(why)) => {
+                    (LuaValue::Nil, why).into_lua_multi(lua)
                 }
-                Err(error) => (LuaValue::Nil, error.to_string()).into_lua_multi(lua),
             },
-            Err(Refusal::Wrong(why) | Refusal::Refused(why)) => {
-                (LuaValue::Nil, why).into_lua_multi(lua)
-            }
-        })?,
+        )?,
     )
 }
 

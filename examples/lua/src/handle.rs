@@ -1,6 +1,7 @@
 //! [`Handle`]: the userdata behind each `ChatClient`, and the answers of its methods.
 
-use crate::client::{Answer, Client, Refusal};
+use crate::client::{Answer, Client, Refusal, Step};
+use crate::messages::Builder;
 use crate::values::{ToPhoton, Unsendable};
 use chat_core::{Limits, Value};
 use mlua::{IntoLuaMulti, Lua, MultiValue, Value as LuaValue};
@@ -11,15 +12,17 @@ pub(crate) type SharedClient = Rc<RefCell<Client>>;
 
 pub(crate) struct Handle {
     pub(crate) client: SharedClient,
-    /// The messages of the present event that the prelude has not taken yet.
-    pub(crate) rest: RefCell<Option<(chat_core::Messages, usize)>>,
+    /// What has been taken from the client and not yet by the prelude.
+    pub(crate) waiting: RefCell<Option<Step>>,
+    pub(crate) builder: Builder,
 }
 
 impl Handle {
-    pub(crate) fn new(client: SharedClient) -> Self {
+    pub(crate) fn new(client: SharedClient, builder: Builder) -> Self {
         Self {
             client,
-            rest: RefCell::new(None),
+            waiting: RefCell::new(None),
+            builder,
         }
     }
 

@@ -33,6 +33,7 @@ mod events;
 mod factory;
 mod forced;
 mod handle;
+mod messages;
 mod methods;
 mod native;
 mod time;

@@ -28,7 +28,8 @@ fn texts(name: &str, list: &Table) -> Result<Vec<String>, Refusal> {
 impl UserData for Handle {
     fn add_methods<M: UserDataMethods<Self>>(methods: &mut M) {
         methods.add_method("service", |_, this, ()| {
-            Ok(this.client.borrow_mut().service())
+            let (has_events, more) = this.client.borrow_mut().service();
+            Ok((has_events || this.waiting.borrow().is_some(), more))
         });
         methods.add_method("wait", |_, this, seconds: f64| {
             let at_most = Duration::try_from_secs_f64(seconds).unwrap_or_default();
@@ -40,9 +41,6 @@ impl UserData for Handle {
             Ok(timeout.map(|timeout| timeout.as_secs_f64()))
         });
         methods.add_method("next_event", |lua, this, ()| crate::events::next(lua, this));
-        methods.add_method("more_messages", |lua, this, ()| {
-            crate::events::more(lua, this)
-        });
         methods.add_method("user_id", |lua, this, ()| {
             lua.create_string(&*this.client.borrow().view.user_id)
         });
@@ -211,6 +209,7 @@ fn add_chat<M: UserDataMethods<Handle>>(methods: &mut M) {
             Ok(channel.map(|channel| ChannelHandle {
                 channel: Rc::clone(channel),
                 client: Rc::downgrade(&this.client),
+                builder: this.builder.clone(),
             }))
         },
     );

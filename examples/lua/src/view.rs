@@ -28,6 +28,8 @@ pub(crate) struct ChannelView {
     messages: usize,
     /// The parts of the present life of the channel have this order or a higher one.
     life: u64,
+    /// Whether a part may be in front of one that came earlier.
+    has_unordered: bool,
 }
 
 /// The messages of one event, charged and released together.
@@ -53,13 +55,6 @@ impl Held {
         }
     }
 
-    fn get(&self, index: usize) -> Option<Message<'_>> {
-        match self {
-            Self::Public(messages) => messages.get(index),
-            Self::Private(message) => (index == 0).then(|| message.get()),
-        }
-    }
-
     fn pinned_bytes(&self) -> usize {
         match self {
             Self::Public(messages) => messages.pinned_bytes(),
@@ -68,7 +63,10 @@ impl Held {
     }
 
     fn first_id(&self) -> Option<i32> {
-        self.get(0).and_then(|message| message.id)
+        match self {
+            Self::Public(messages) => messages.get(0).and_then(|message| message.id),
+            Self::Private(message) => message.id(),
+        }
     }
 }
 
@@ -78,20 +76,28 @@ impl ChannelView {
         self.messages
     }
 
-    /// Calls `visit` with at most `count` messages behind the first `skip` ones.
-    pub(crate) fn visit<E>(
-        &self,
-        skip: usize,
-        count: usize,
-        mut visit: impl FnMut(Message<'_>) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let all = self.parts.iter().flat_map(|part| {
-            (part.dropped..part.messages.len()).filter_map(|index| part.messages.get(index))
-        });
-        for message in all.skip(skip).take(count) {
-            visit(message)?;
-        }
-        Ok(())
+    /// Iterates over the messages, oldest first.
+    pub(crate) fn messages(&self) -> impl Iterator<Item = Message<'_>> {
+        self.parts.iter().flat_map(|part| {
+            let (public, private) = match &part.messages {
+                Held::Public(messages) => (Some(messages.iter()), None),
+                Held::Private(message) => (None, Some(message.get())),
+            };
+            let all = public.into_iter().flatten().chain(private);
+            all.skip(part.dropped)
+        })
+    }
+
+    /// The place of the part with this order.
+    fn place_with(&self, order: u64) -> Option<usize> {
+        // Nearly always they are in order, and many orders are asked for at a time.
+        let found = self.parts.binary_search_by_key(&order, |part| part.order);
+        let in_order = found.ok();
+        in_order.or_else(|| {
+            let is_unordered = self.has_unordered;
+            let mut parts = self.parts.iter();
+            is_unordered.then(|| parts.position(|part| part.order == order))?
+        })
     }
 
     /// The place of messages that are not the newest: behind those with lower ids.
@@ -253,6 +259,7 @@ impl View {
             parts: VecDeque::new(),
             messages: 0,
             life: 0,
+            has_unordered: false,
         }));
         let channels = self.channels_mut(private);
         channels.by_name.insert(name, order);
@@ -304,6 +311,7 @@ impl View {
         } else {
             channel.place_of(messages.first_id())
         };
+        channel.has_unordered |= place < channel.parts.len();
         channel.messages += messages.len();
         channel.parts.insert(
             place,
@@ -330,8 +338,8 @@ impl View {
             } else {
                 self.bytes -= part.bytes;
                 self.live_parts -= 1;
-                channel.parts.pop_front();
                 channel.messages -= left;
+                channel.parts.pop_front();
             }
         }
         drop(channel);
@@ -349,7 +357,7 @@ impl View {
                 continue;
             };
             let mut channel = channel.borrow_mut();
-            if let Some(index) = channel.parts.iter().position(|part| part.order == order)
+            if let Some(index) = channel.place_with(order)
                 && let Some(part) = channel.parts.remove(index)
             {
                 channel.messages -= part.messages.len() - part.dropped;
@@ -359,10 +367,9 @@ impl View {
         }
         if self.age.len() > 2 * self.live_parts + 64 {
             self.age.retain(|(channel, order)| {
-                channel.upgrade().is_some_and(|channel| {
-                    let channel = channel.borrow();
-                    channel.parts.iter().any(|part| part.order == *order)
-                })
+                channel
+                    .upgrade()
+                    .is_some_and(|channel| channel.borrow().place_with(*order).is_some())
             });
         }
     }

@@ -54,6 +54,10 @@ ChatClient.PeerErrorCodeToName = namer(ChatClient.PeerErrorCode)
 
 -- Arguments. Errors are raised with the line of the script: three levels up.
 
+-- The clients without their metatables: the shortest way to the one that is called most. A value
+-- leads to its key, so both are weak.
+local cores = setmetatable({}, { __mode = "kv" })
+
 local function core_of(self, name)
     local kind = type(self)
     local core = (kind == "table" or kind == "userdata") and self[CORE]
@@ -195,7 +199,7 @@ function ChatClient.new(serverAddress, appId, appVersion, options)
         encryptionOff = options.encryptedAuthentication == false,
         crc = options.crcEnabled == true,
         native = options.native,
-    })
+    }, rust.append_messages)
     if not handle then error("ChatClient.new: " .. why, 2) end
     local self = setmetatable({}, ChatClient)
     local core = {
@@ -211,6 +215,8 @@ function ChatClient.new(serverAddress, appId, appVersion, options)
             [false] = setmetatable({}, { __mode = "v" }),
         },
     }
+    dispatch.prepare(core)
+    cores[self] = core
     core.native = rust.native(self, core)
     self[CORE] = core
     self.native = core.native
@@ -225,10 +231,11 @@ end
 local MAX_ROUNDS = 64
 
 function ChatClient:service()
-    local core = core_of(self, "service")
-    if dispatch.is_running(core) then return end
+    local core = cores[self] or core_of(self, "service")
+    if core.running and dispatch.is_running(core) then return end
+    local handle, advance = core.handle, core.advance
     for _ = 1, MAX_ROUNDS do
-        local has_events, more = core.handle:service()
+        local has_events, more = advance(handle)
         if has_events or core.waiting[1] then dispatch.run(self, core) end
         if not more then return end
     end

@@ -4,6 +4,7 @@
 local rust, modules = ...
 local Message = modules["photon.chat.Message"]
 local unpack = unpack or table.unpack
+local setmetatable = setmetatable
 local dispatch = {}
 
 -- A callback that connects and one that disconnects could otherwise keep one call busy for ever.
@@ -40,7 +41,37 @@ local function call(self, name, ...)
     callback(self, ...)
 end
 
+-- What happens for each event. Those that only call have their number of arguments here: a callback
+-- may count them.
 local take = {}
+
+-- The kinds of events with messages, which are frequent: nothing is between them and their callbacks.
+local CHAT_MESSAGES, CHAT_MESSAGE, PRIVATE_MESSAGE = 1, 2, 3
+
+take[CHAT_MESSAGES] = function(self, _, channel, list)
+    local callback = self.onChatMessages or dispatch.defaults.onChatMessages
+    callback(self, channel, list)
+end
+
+-- An event with a single message.
+take[CHAT_MESSAGE] = function(self, _, channel, sender, content)
+    local callback = self.onChatMessages or dispatch.defaults.onChatMessages
+    callback(self, channel, { setmetatable({ sender, content }, Message) })
+end
+
+take[PRIVATE_MESSAGE] = function(self, _, channel, sender, content)
+    local callback = self.onPrivateMessage or dispatch.defaults.onPrivateMessage
+    callback(self, channel, setmetatable({ sender, content }, Message))
+end
+
+function take.onError(self, _, code, text) call(self, "onError", code, text) end
+function take.onUserStatusUpdate(self, _, user, status, got_message, message)
+    call(self, "onUserStatusUpdate", user, status, got_message, message)
+end
+function take.onOperationResponse(self, _, code, text, operation, parameters)
+    call(self, "onOperationResponse", code, text, operation, parameters)
+end
+function take.onEvent(self, _, code, content, actor) call(self, "onEvent", code, content, actor) end
 
 function take.onStateChange(self, core, state)
     core.owner.state = state
@@ -57,19 +88,6 @@ end
 
 function take.authenticated() end
 
-function take.onChatMessages(self, core, channel, count)
-    local messages, before = {}, 0
-    repeat
-        before = #messages
-        rust.append_messages(messages, core.handle:more_messages())
-    until #messages >= count or #messages == before
-    call(self, "onChatMessages", channel, messages)
-end
-
-function take.onPrivateMessage(self, _, channel, sender, content)
-    call(self, "onPrivateMessage", channel, setmetatable({ sender, content }, Message))
-end
-
 function take.onSubscribeResult(self, core, results)
     for name, done in pairs(results) do
         if done then core.channels.revive(core, name) end
@@ -84,11 +102,11 @@ function take.onUnsubscribeResult(self, core, results)
     call(self, "onUnsubscribeResult", results)
 end
 
-function take.onGetRegionsResult(self, core, ...)
+function take.onGetRegionsResult(self, core, code, text, regions)
     -- The calls while a request was on its way share its result, and each gets one.
     local calls = core.region_calls
     core.region_calls = 0
-    for _ = 0, calls do call(self, "onGetRegionsResult", ...) end
+    for _ = 0, calls do call(self, "onGetRegionsResult", code, text, regions) end
 end
 
 function take.native(self, core, name, event)
@@ -97,29 +115,26 @@ function take.native(self, core, name, event)
     if callback then callback(self, event) end
 end
 
--- Delivers one event. Returns whether there was one.
-local function deliver_one(self, core, name, ...)
-    if not name then return false end
-    local special = take[name]
-    if special then
-        special(self, core, ...)
-    else
-        call(self, name, ...)
-    end
-    return true
-end
-
 local function deliver(self, core)
-    local handle, waiting = core.handle, core.waiting
+    local handle, next_event, waiting = core.handle, core.next_event, core.waiting
     for _ = 1, MAX_EVENTS do
         -- Results that a call without a connection caused. They follow the callback of that call.
-        local result = table.remove(waiting, 1)
-        if result then
+        if waiting[1] then
+            local result = table.remove(waiting, 1)
             call(self, result[1], result[2], result[3], result[4])
-        elseif not deliver_one(self, core, handle:next_event()) then
-            return
+        else
+            local name, a, b, c, d = next_event(handle)
+            if not name then return end
+            take[name](self, core, a, b, c, d)
         end
     end
+end
+
+-- Prepares what each call of `service` needs: making a function and looking up a method cost more
+-- than the rest of it.
+function dispatch.prepare(core)
+    core.advance, core.next_event = core.handle.service, core.handle.next_event
+    function core.deliver() deliver(core.caller, core) end
 end
 
 -- Runs a coroutine to its end. What it yields is for whoever resumes the script's own coroutine.
@@ -151,12 +166,15 @@ end
 
 -- Delivers all events that wait. Inside a callback it does nothing: they follow that callback.
 function dispatch.run(self, core)
-    if dispatch.is_running(core) then return end
+    if core.running and dispatch.is_running(core) then return end
     core.running = true
     local ok, err
     local thread, is_main = coroutine.running()
     if thread == nil or is_main then
-        ok, err = xpcall(function() deliver(self, core) end, on_error)
+        -- Lua 5.1 passes no arguments through xpcall.
+        core.caller = self
+        ok, err = xpcall(core.deliver, on_error)
+        core.caller = nil
     else
         -- Lua 5.1 cannot yield across pcall, so the callbacks run in a coroutine of their own.
         core.thread, core.worker = thread, coroutine.create(deliver)
