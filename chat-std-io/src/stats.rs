@@ -1,4 +1,4 @@
-//! [`IoStats`]: counts of system calls.
+//! [`IoStats`]: counts of system calls and bytes.
 
 /// Counts of a session's system calls, for checking a program's loop: an idle session's counts do
 /// not grow in [`Session::wait`], except for a ping and its answer every few seconds.
@@ -16,6 +16,10 @@ pub struct IoStats {
     pub reads: u64,
     /// Writes to a socket.
     pub writes: u64,
+    /// Bytes that these reads returned: with TLS encrypted ones, without the headers of the network.
+    pub bytes_read: u64,
+    /// Bytes that these writes took, counted as for reads.
+    pub bytes_written: u64,
     /// Reports of the system that nothing listened for an earlier datagram (`ECONNREFUSED`,
     /// `ECONNRESET`). They end no link: a server may listen by the time of the resend, and if none
     /// does, the client's own deadlines end the connection.

@@ -87,6 +87,37 @@ fn a_conversation_by_waiting() {
 }
 
 #[test]
+fn bytes_are_counted_over_each_transport() {
+    const BYTES: u64 = 3_000;
+    for transport in Transport::ALL {
+        let missing = match transport {
+            Transport::Ws => !cfg!(feature = "websocket"),
+            Transport::Wss => !cfg!(feature = "tls"),
+            _ => false,
+        };
+        if missing {
+            continue;
+        }
+        let server = Server::over(transport);
+        let mut session = in_lobby(&server, server.config());
+        let before = session.io_stats();
+        publish(&mut session, &"x".repeat(BYTES as usize));
+        receive(&mut session, 1);
+        let after = session.io_stats();
+        // A message is little more than its content.
+        let counted = BYTES..BYTES + 500;
+        for (now, then) in [
+            (after.bytes_written, before.bytes_written),
+            (after.bytes_read, before.bytes_read),
+        ] {
+            assert!(counted.contains(&(now - then)), "{transport:?}: {after:?}");
+        }
+        session.close(LONG);
+        server.stop();
+    }
+}
+
+#[test]
 fn callbacks_can_call_the_client_and_their_requests_leave_at_once() {
     struct Callbacks(Vec<State>);
 

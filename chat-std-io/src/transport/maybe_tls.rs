@@ -161,6 +161,7 @@ impl Read for TcpIo<'_> {
         self.stats.reads += 1;
         match self.stream.read(buffer) {
             Received::Bytes(bytes) => {
+                self.stats.bytes_read += bytes as u64;
                 // The last read may exceed the budget: the layers above choose the buffer.
                 self.budget.left = self.budget.left.saturating_sub(bytes);
                 // A partial read means that the system has no more, so another call would be
@@ -194,7 +195,10 @@ impl Write for TcpIo<'_> {
                 self.budget.blocked = true;
                 Err(ErrorKind::WouldBlock.into())
             }
-            written => Ok(written),
+            written => {
+                self.stats.bytes_written += written as u64;
+                Ok(written)
+            }
         }
     }
 

@@ -94,6 +94,7 @@ impl Stream {
             stats.reads += 1;
             match self.read(buffer) {
                 Received::Bytes(bytes) => {
+                    stats.bytes_read += bytes as u64;
                     total += bytes;
                     let Some(received) = buffer.get(..bytes) else {
                         debug_assert!(false, "a read fills at most the buffer");
@@ -127,6 +128,7 @@ impl Stream {
         while let Some(bytes) = client.transmit() {
             stats.writes += 1;
             let written = self.write(bytes);
+            stats.bytes_written += written as u64;
             // Stays true if the client abandons the rest: the output was never complete.
             self.unsent = written == 0;
             if self.unsent {
@@ -179,7 +181,7 @@ impl Stream {
         for _ in 0..MAX_READ_BYTES / CHUNK_BYTES {
             stats.reads += 1;
             match self.read(buffer) {
-                Received::Bytes(_) => {}
+                Received::Bytes(bytes) => stats.bytes_read += bytes as u64,
                 Received::Nothing => break,
                 Received::End(LinkEnd::Closed) => return CloseProgress::Confirmed,
                 Received::End(LinkEnd::Failed(_)) => return CloseProgress::Broken,

@@ -137,6 +137,9 @@ impl Channel {
         result: io::Result<usize>,
         stats: &mut IoStats,
     ) -> Received {
+        if let Ok(bytes) = result {
+            stats.bytes_read += bytes as u64;
+        }
         let received = match result {
             // Proves nothing about a fault: without a route out, a server still gets through.
             Ok(bytes) if bytes <= MAX_DATAGRAM_BYTES => Received::Datagram(bytes),
@@ -224,7 +227,10 @@ pub(super) fn send_one(mut send: impl FnMut() -> io::Result<usize>, stats: &mut 
     for _ in 0..SEND_ATTEMPTS {
         stats.writes += 1;
         fault = match uninterrupted(&mut send) {
-            Ok(_) => return Sent::Taken,
+            Ok(bytes) => {
+                stats.bytes_written += bytes as u64;
+                return Sent::Taken;
+            }
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Sent::Blocked,
             // The system may report an earlier datagram instead of sending this one, with the error
             // that a router returned for it: try again. What the second attempt meets is this
