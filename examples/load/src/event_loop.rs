@@ -9,24 +9,37 @@
 //!   application ────┘
 //! ```
 //!
+//! With [`Driver::Session`] it watches nothing: every session gets a pass in each frame, as in a game.
+//!
 //! A deadline that moves to a later time leaves its old entry in the heap. When the old entry is
 //! due the session has no work, and is queued again for the new deadline. So each session has one
 //! valid entry, and moving a deadline costs nothing.
 
+use crate::arguments::Driver;
+use crate::loopback;
 use chat_std_io::{ChatClient, Event, IoStats, Session, Timestamp};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Registry, Token};
+use socket2::SockRef;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::io;
 use std::os::fd::AsRawFd;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// The most sockets that one wait reports.
 const MAX_EVENTS_PER_POLL: usize = 1_024;
 
+/// The time between two passes of a session with [`Driver::Session`]: 60 frames a second.
+const FRAME: Duration = Duration::from_micros(16_667);
+
 /// Drives sessions.
 pub(crate) struct EventLoop {
+    driver: Driver,
+    /// The time of the next frame, with [`Driver::Session`].
+    next_frame: Timestamp,
+    /// Whether a connection to another machine ends the test.
+    loopback_only: bool,
     poll: Poll,
     events: Events,
     clock: Instant,
@@ -48,6 +61,8 @@ pub(crate) struct Counts {
     /// Datagrams that the system refused to send, or that were too long. Resends repair the loss.
     pub(crate) lost: u64,
     pub(crate) passes: u64,
+    pub(crate) bytes_read: u64,
+    pub(crate) bytes_written: u64,
 }
 
 /// A session, and what the loop knows of it.
@@ -70,8 +85,11 @@ impl EventLoop {
     ///
     /// # Errors
     /// [`io::Error`] if the system does not provide a poll.
-    pub(crate) fn new(sessions: usize) -> io::Result<Self> {
+    pub(crate) fn new(sessions: usize, driver: Driver, loopback_only: bool) -> io::Result<Self> {
         Ok(Self {
+            driver,
+            next_frame: Timestamp::ZERO,
+            loopback_only,
             poll: Poll::new()?,
             events: Events::with_capacity(MAX_EVENTS_PER_POLL),
             clock: Instant::now(),
@@ -101,10 +119,14 @@ impl EventLoop {
                 writes,
                 datagrams_unsent,
                 datagrams_too_long,
+                bytes_read,
+                bytes_written,
                 ..
             } = entry.session.io_stats();
             counts.reads += reads;
             counts.writes += writes;
+            counts.bytes_read += bytes_read;
+            counts.bytes_written += bytes_written;
             counts.lost += datagrams_unsent + datagrams_too_long;
         }
         counts
@@ -141,13 +163,15 @@ impl EventLoop {
     /// with the number of its session, and may call the client.
     ///
     /// # Errors
-    /// [`io::Error`] if waiting fails. An error of a socket is passed to its client instead.
+    /// [`io::Error`] if waiting fails, or if a session is connected to another machine although only
+    /// this one may be tested. An error of a socket is passed to its client instead.
     pub(crate) fn poll(
         &mut self,
         until: Timestamp,
         mut on_event: impl FnMut(usize, Timestamp, &mut ChatClient, Event),
     ) -> io::Result<()> {
         let next = match self.deadlines.peek() {
+            _ if self.driver == Driver::Session => until.min(self.next_frame),
             _ if !self.ready.is_empty() => Timestamp::ZERO,
             Some(Reverse((at, _))) => until.min(*at),
             None => until,
@@ -163,7 +187,17 @@ impl EventLoop {
                 entry.queue(&mut self.ready, index);
             }
         }
-        self.queue_due();
+        match self.driver {
+            Driver::Loop => self.queue_due(),
+            Driver::Session => {
+                if self.now() < self.next_frame {
+                    return Ok(());
+                }
+                // Counted from now: a loop that is late drops frames, as a game does.
+                self.next_frame = self.now().plus(FRAME);
+                (0..self.entries.len()).for_each(|index| self.make_ready(index));
+            }
+        }
         // Only those that are queued now: further ones get their pass after the sockets were
         // polled.
         for _ in 0..self.ready.len() {
@@ -206,13 +240,24 @@ impl EventLoop {
         entry.queued = false;
         self.passes += 1;
         entry.session.service();
+        let mut changed = false;
         while let Some(event) = entry.session.poll_event() {
+            changed = true;
             on_event(index, now, &mut entry.session.chat, event);
         }
-        let open = watch(self.poll.registry(), Token(index), &entry.session)?;
+        // A client that was sent to another server reports events before it takes part in the load.
+        if changed && self.loopback_only {
+            check_peers(&entry.session)?;
+        }
+        let open = match self.driver {
+            Driver::Loop => watch(self.poll.registry(), Token(index), &entry.session)?,
+            Driver::Session => entry.session.sockets().len(),
+        };
         self.sockets = self.sockets - entry.sockets + open;
         entry.sockets = open;
-        self.schedule(index);
+        if self.driver == Driver::Loop {
+            self.schedule(index);
+        }
         Ok(())
     }
 
@@ -249,6 +294,18 @@ impl Entry {
             ready.push_back(index);
         }
     }
+}
+
+/// Refuses a session that is connected to another machine.
+fn check_peers(session: &Session) -> io::Result<()> {
+    for socket in session.sockets() {
+        // A socket that is not connected yet has no peer.
+        let peer = SockRef::from(&socket.socket).peer_addr().ok();
+        if let Some(peer) = peer.and_then(|peer| peer.as_socket()) {
+            loopback::check_peer(peer).map_err(io::Error::other)?;
+        }
+    }
+    Ok(())
 }
 
 /// Watches the sockets of a session for its present interests. Returns their number.

@@ -4,22 +4,34 @@
 //!
 //! - `event_loop` waits for their sockets and deadlines. It has no chat knowledge.
 //! - `population` is the application: it handles the clients' events.
-//! - `run` performs the steps of a load test; `report` compares the results with the requirements.
+//! - `deliveries` knows which message must reach which client, `latency` how long they took.
+//! - `run` performs the steps of a load test; `report` compares the results with the requirements and
+//!   with the server's figures; `table`, `json` and `plot` show them.
 //!
 //! It needs a poller that watches sockets which it does not own, so it is a program for Unix.
 #![forbid(unsafe_code)]
 #![cfg_attr(not(unix), allow(dead_code, unused_imports))]
 
 mod arguments;
+mod deliveries;
 #[cfg(unix)]
 mod event_loop;
+mod help;
+mod json;
+mod latency;
+mod loopback;
+mod plot;
 mod population;
 mod process;
 mod report;
 #[cfg(unix)]
 mod run;
+mod server_side;
+mod table;
 #[cfg(all(test, unix))]
 mod tests;
+mod timeline;
+mod usage;
 
 use arguments::{Command, Options};
 use std::error::Error;
@@ -54,8 +66,23 @@ fn load(_: &Options) -> Result<bool, Box<dyn Error>> {
 /// Runs the load test and returns whether it met every requirement.
 #[cfg(unix)]
 fn load(options: &Options) -> Result<bool, Box<dyn Error>> {
-    let mut out = io::stdout();
+    if let Some(path) = &options.plot {
+        plot::check(path)?;
+    }
+    // A program that reads the JSON object gets nothing else.
+    let mut out: Box<dyn Write> = if options.json {
+        Box::new(io::stderr())
+    } else {
+        Box::new(io::stdout())
+    };
     let report = run::run(options, &mut out)?;
     write!(out, "{report}")?;
+    if options.json {
+        writeln!(io::stdout(), "{:#}", json::report(options, &report))?;
+    }
+    if let Some(path) = &options.plot {
+        plot::write(path, options, &report)?;
+        writeln!(out, "plot     {path}")?;
+    }
     Ok(report.failures().is_empty())
 }

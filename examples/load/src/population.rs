@@ -1,5 +1,6 @@
 //! [`Population`]: the state of all users, computed from the events of their clients.
 
+use crate::deliveries::Deliveries;
 use chat_std_io::{
     ChannelOutcome, ChatClient, Content, Event, Messages, Outcome, State, SubscribeOptions,
     Timestamp,
@@ -10,22 +11,17 @@ use std::collections::BTreeMap;
 /// memory with texts.
 const MAX_CAUSES: usize = 100;
 
-/// All users.
-#[derive(Debug, Default)]
+/// All users. User `n` is in channel `n` modulo the number of channels.
+#[derive(Debug)]
 pub(crate) struct Population {
-    channel: String,
+    channels: Vec<String>,
     users: Vec<User>,
-    /// The message that must reach all users; empty until it is published.
-    message: String,
+    /// Who publishes next in each channel.
+    next_publisher: Vec<usize>,
     /// The number of users at each stage.
     counts: [usize; 7],
-    /// The number of users who received the message.
-    pub(crate) received: usize,
-    /// How often the message was received by a user who already had it.
-    pub(crate) duplicates: usize,
-    /// The number of users who have not received it, and whose client reported a gap after it was
-    /// published: it may be among the missing messages.
-    pub(crate) in_gap: usize,
+    /// The messages that must reach them.
+    pub(crate) deliveries: Deliveries,
     /// Whether clients come back by themselves.
     restores: bool,
     /// How often one was back in the channel.
@@ -37,8 +33,6 @@ pub(crate) struct Population {
 #[derive(Debug)]
 struct User {
     stage: Stage,
-    received_at: Option<Timestamp>,
-    in_gap: bool,
 }
 
 /// The stage of a user.
@@ -77,12 +71,18 @@ pub(crate) enum Stage {
 pub(crate) const RECORD_BYTES: usize = size_of::<User>();
 
 impl Population {
-    /// Creates an empty population that will subscribe to this channel.
-    pub(crate) fn new(channel: String, restores: bool) -> Self {
+    /// Creates an empty population that will subscribe to these channels.
+    pub(crate) fn new(channels: Vec<String>, restores: bool, message_bytes: usize) -> Self {
+        debug_assert!(!channels.is_empty(), "each user needs a channel");
         Self {
-            channel,
+            deliveries: Deliveries::new(channels.len(), message_bytes),
+            next_publisher: (0..channels.len()).collect(),
+            channels,
+            users: Vec::new(),
+            counts: [0; 7],
             restores,
-            ..Self::default()
+            restores_done: 0,
+            causes: BTreeMap::new(),
         }
     }
 
@@ -90,8 +90,6 @@ impl Population {
     pub(crate) fn start(&mut self) {
         self.users.push(User {
             stage: Stage::Connecting,
-            received_at: None,
-            in_gap: false,
         });
         self.counts[Stage::Connecting as usize] += 1;
     }
@@ -111,27 +109,38 @@ impl Population {
         self.count(Stage::Connecting) + self.count(Stage::Joining)
     }
 
-    /// The first subscribed user.
-    pub(crate) fn first_joined(&self) -> Option<usize> {
+    /// The channel of a user.
+    fn channel_of(&self, index: usize) -> &str {
+        &self.channels[index % self.channels.len()]
+    }
+
+    /// The name of a channel.
+    pub(crate) fn channel(&self, channel: usize) -> &str {
+        &self.channels[channel]
+    }
+
+    /// The number of users that a message in this channel must reach. The history brings it to those
+    /// who come back.
+    pub(crate) fn receivers(&self, channel: usize) -> usize {
         self.users
             .iter()
-            .position(|user| user.stage == Stage::Joined)
+            .skip(channel)
+            .step_by(self.channels.len())
+            .filter(|user| matches!(user.stage, Stage::Joined | Stage::Away))
+            .count()
     }
 
-    /// Sets the message that must reach all users.
-    pub(crate) fn expect_message(&mut self, message: String) {
-        self.message = message;
-    }
-
-    /// The times at which users received the message, in ascending order.
-    pub(crate) fn receive_times(&self) -> Vec<Timestamp> {
-        let mut times: Vec<Timestamp> = self
-            .users
-            .iter()
-            .filter_map(|user| user.received_at)
-            .collect();
-        times.sort_unstable();
-        times
+    /// The next subscribed user of this channel, each in turn.
+    pub(crate) fn next_publisher(&mut self, channel: usize) -> Option<usize> {
+        let step = self.channels.len();
+        let first = self.next_publisher[channel];
+        let joined = |index: &usize| self.stage(*index) == Some(Stage::Joined);
+        let found = (first..self.users.len())
+            .step_by(step)
+            .find(joined)
+            .or_else(|| (channel..first).step_by(step).find(joined))?;
+        self.next_publisher[channel] = found + step;
+        Some(found)
     }
 
     /// Counts a cause of a failure.
@@ -162,7 +171,9 @@ impl Population {
                 ..
             } => {
                 self.set_stage(index, Stage::Joining);
-                if let Err(error) = chat.subscribe([&self.channel], &SubscribeOptions::new()) {
+                if let Err(error) =
+                    chat.subscribe([self.channel_of(index)], &SubscribeOptions::new())
+                {
                     self.fail(index, &format!("subscribing: {error}"));
                 }
             }
@@ -184,7 +195,7 @@ impl Population {
                     }
                 }
             }
-            Event::ChatMessages { channel, messages } if *channel == *self.channel => {
+            Event::ChatMessages { channel, messages } if *channel == *self.channel_of(index) => {
                 self.on_messages(index, now, &messages);
             }
             Event::StateChanged {
@@ -193,7 +204,7 @@ impl Population {
             } => self.set_stage(index, Stage::Left),
             Event::UnsubscribeResult(outcomes) => {
                 let removed = |outcome: &ChannelOutcome| {
-                    outcome.request.is_none() && *outcome.channel == *self.channel
+                    outcome.request.is_none() && *outcome.channel == *self.channel_of(index)
                 };
                 if outcomes.iter().any(removed) {
                     self.fail(index, "the server unsubscribed the user");
@@ -226,7 +237,6 @@ impl Population {
             Event::ReconnectGaveUp { cause } => {
                 self.fail(index, &format!("the client gave up coming back: {cause}"));
             }
-            Event::Gap { channel, .. } if *channel == *self.channel => self.on_gap(index),
             Event::Error { message, .. } => self.note(index, &message),
             Event::BadMessage(bad) => self.note(
                 index,
@@ -243,39 +253,16 @@ impl Population {
     }
 
     fn on_messages(&mut self, index: usize, now: Timestamp, messages: &Messages) {
-        let Some(user) = self.users.get_mut(index) else {
-            return;
-        };
+        let channel = index % self.channels.len();
         for message in messages.iter() {
-            if self.message.is_empty()
-                || !matches!(message.content, Content::Text(text) if text == self.message)
-            {
-                continue;
-            }
-            if user.received_at.is_some() {
-                self.duplicates += 1;
-            } else {
-                user.received_at = Some(now);
-                self.received += 1;
-                // A message of a gap may still arrive late.
-                self.in_gap -= usize::from(std::mem::take(&mut user.in_gap));
+            if let Content::Text(text) = message.content {
+                self.deliveries.on_received(index, channel, now, text);
             }
         }
     }
 
     fn stage(&self, index: usize) -> Option<Stage> {
         self.users.get(index).map(|user| user.stage)
-    }
-
-    /// Notes that messages are missing: the message of the test may be one of them.
-    fn on_gap(&mut self, index: usize) {
-        if let Some(user) = self.users.get_mut(index)
-            && !self.message.is_empty()
-            && user.received_at.is_none()
-            && !std::mem::replace(&mut user.in_gap, true)
-        {
-            self.in_gap += 1;
-        }
     }
 
     /// Moves a user to another stage. A failure after subscribing is a loss; both are final.

@@ -7,15 +7,18 @@ use std::io;
 /// The unit of processor time in `/proc`: `USER_HZ`, which is 100 on every Linux.
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// A process.
+/// A process, or a thread of this one.
 #[derive(Clone, Debug)]
-pub(crate) struct Process(String);
+pub(crate) struct Process {
+    directory: String,
+    is_thread: bool,
+}
 
 /// The resources that a process has used so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Usage {
-    /// Resident memory, in bytes.
-    pub(crate) resident_bytes: u64,
+    /// Resident memory, in bytes; `None` for a thread, which has none of its own.
+    pub(crate) resident_bytes: Option<u64>,
     /// Processor time, in seconds.
     pub(crate) processor_s: f64,
 }
@@ -23,12 +26,32 @@ pub(crate) struct Usage {
 impl Process {
     /// This process.
     pub(crate) fn own() -> Self {
-        Self("/proc/self".to_owned())
+        Self::at("/proc/self".to_owned())
+    }
+
+    /// The thread that calls this.
+    ///
+    /// # Errors
+    /// [`io::Error`] if there is no `/proc`.
+    pub(crate) fn this_thread() -> io::Result<Self> {
+        // Its target is `PID/task/TID`.
+        let path = fs::read_link("/proc/thread-self")?;
+        Ok(Self {
+            directory: format!("/proc/{}", path.display()),
+            is_thread: true,
+        })
     }
 
     /// Another process.
     pub(crate) fn other(pid: u32) -> Self {
-        Self(format!("/proc/{pid}"))
+        Self::at(format!("/proc/{pid}"))
+    }
+
+    fn at(directory: String) -> Self {
+        Self {
+            directory,
+            is_thread: false,
+        }
     }
 
     /// The resources that it has used so far.
@@ -36,16 +59,21 @@ impl Process {
     /// # Errors
     /// [`io::Error`] if there is no such process or no `/proc`.
     pub(crate) fn usage(&self) -> io::Result<Usage> {
-        let status = fs::read_to_string(format!("{}/status", self.0))?;
-        let stat = fs::read_to_string(format!("{}/stat", self.0))?;
+        let stat = fs::read_to_string(format!("{}/stat", self.directory))?;
         let unknown = || {
             io::Error::new(
                 io::ErrorKind::InvalidData,
                 "its numbers have an unknown format",
             )
         };
+        let resident_bytes = if self.is_thread {
+            None
+        } else {
+            let status = fs::read_to_string(format!("{}/status", self.directory))?;
+            Some(resident_bytes(&status).ok_or_else(unknown)?)
+        };
         Ok(Usage {
-            resident_bytes: resident_bytes(&status).ok_or_else(unknown)?,
+            resident_bytes,
             processor_s: processor_s(&stat).ok_or_else(unknown)?,
         })
     }
@@ -115,8 +143,10 @@ mod tests {
             assert!(
                 Process::own()
                     .usage()
-                    .is_ok_and(|usage| usage.resident_bytes > 0)
+                    .is_ok_and(|usage| usage.resident_bytes > Some(0))
             );
+            let thread = Process::this_thread().unwrap().usage().unwrap();
+            assert_eq!(thread.resident_bytes, None);
             assert!(Process::other(std::process::id()).usage().is_ok());
             assert!(Process::other(u32::MAX).usage().is_err());
         }

@@ -1,11 +1,14 @@
 //! [`Report`]: the results of a run, and whether they meet the requirements.
 
-use crate::process::Usage;
+use crate::latency::Percentiles;
+use crate::server_side::ServerFigures;
+use crate::timeline::Second;
+use crate::usage::Used;
 use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};
 use std::time::Duration;
 
-/// The longest time in which the message must reach all users.
+/// The longest time in which the messages of the step `publish` must reach all users.
 pub(crate) const MAX_DELIVERY: Duration = Duration::from_secs(10);
 
 /// The results of a run.
@@ -16,20 +19,38 @@ pub(crate) struct Report {
     pub(crate) joined: usize,
     /// Clients that lost the subscription or the connection before the end of the test.
     pub(crate) lost: usize,
-    /// Clients that received the message.
-    pub(crate) received: usize,
-    /// How often a client received it again.
-    pub(crate) duplicates: usize,
-    /// The time until the last client received it.
-    pub(crate) last_received: Option<Duration>,
     /// Clients that had lost the connection and were not back at the end of the test.
     pub(crate) away: usize,
-    /// Clients that did not receive the message and reported a gap instead.
-    pub(crate) in_gap: usize,
-    /// What all clients did to come back, if they do.
-    pub(crate) restored: Option<Restored>,
     /// Clients that disconnected at the end of the test.
     pub(crate) left: usize,
+    /// Messages that clients published.
+    pub(crate) published: u64,
+    /// Messages that a client did not accept for sending.
+    pub(crate) refused: u64,
+    /// Deliveries that had to happen: messages times the clients in their channel.
+    pub(crate) expected: u64,
+    /// Deliveries, each counted once.
+    pub(crate) received: u64,
+    /// Deliveries to a client that already had the message.
+    pub(crate) duplicates: u64,
+    /// The latency of all deliveries.
+    pub(crate) latency: Option<Percentiles>,
+    /// The latency of the step `publish`.
+    pub(crate) publish_latency: Option<Percentiles>,
+    /// The length of the step `traffic`.
+    pub(crate) traffic: Duration,
+    /// The seconds of the step `traffic`.
+    pub(crate) seconds: Vec<Second>,
+    /// What all clients did to come back, and what they missed.
+    pub(crate) restored: Restored,
+    /// The sums of the UDP connections, if there were any.
+    pub(crate) udp: Option<UdpFigures>,
+    pub(crate) bytes_read: u64,
+    pub(crate) bytes_written: u64,
+    /// Processor time and memory of the run.
+    pub(crate) used: Used,
+    /// What the server counted during the steps `traffic` and `publish`, if it is in this process.
+    pub(crate) server: Option<ServerFigures>,
     /// Each cause of a failure, with its count and the first user.
     pub(crate) causes: BTreeMap<String, (usize, usize)>,
 }
@@ -44,30 +65,40 @@ pub(crate) struct Restored {
     pub(crate) missing: u64,
 }
 
-impl Display for Restored {
-    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
-        let Self {
-            attempts,
-            restores,
-            gaps,
-            missing,
-        } = self;
-        write!(
-            out,
-            "{attempts} reconnect attempts, {restores} restores, {gaps} gaps with at least {missing} missing \
-             messages"
-        )
-    }
+/// The sums of the UDP connections to the front end.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct UdpFigures {
+    pub(crate) connections: u64,
+    /// Commands that were sent again because no ack arrived.
+    pub(crate) resent: u64,
+    /// Commands that had arrived before.
+    pub(crate) duplicates: u64,
+    /// Datagrams and commands that were dropped.
+    pub(crate) dropped: u64,
+    /// Datagrams that this system did not send.
+    pub(crate) unsent: u64,
+    /// The longest smoothed round trip of a connection.
+    pub(crate) longest_round_trip: Duration,
 }
 
 impl Report {
+    /// Deliveries that did not happen.
+    pub(crate) fn lost_deliveries(&self) -> u64 {
+        self.expected.saturating_sub(self.received)
+    }
+
+    /// Deliveries per second of the traffic, if there was any.
+    pub(crate) fn deliveries_per_second(&self) -> Option<f64> {
+        let received: u64 = self.seconds.iter().map(|second| second.received).sum();
+        (!self.traffic.is_zero()).then(|| received as f64 / self.traffic.as_secs_f64())
+    }
+
     /// The requirements that were not met.
     pub(crate) fn failures(&self) -> Vec<String> {
         let Self {
             clients,
             joined,
             lost,
-            received,
             ..
         } = *self;
         let mut failures = Vec::new();
@@ -83,65 +114,63 @@ impl Report {
         if self.away > 0 {
             failures.push(format!("{} did not come back", self.away));
         }
-        if received < clients {
-            let gap = match self.in_gap {
+        if self.refused > 0 {
+            failures.push(format!("{} messages could not be published", self.refused));
+        }
+        if self.lost_deliveries() > 0 {
+            let gaps = match self.restored.gaps {
                 0 => String::new(),
-                in_gap => format!("; {in_gap} of them reported a gap, which it may be in"),
+                gaps => format!("; clients reported {gaps} gaps, which they may be in"),
             };
-            let missed = clients - received;
-            failures.push(format!("the message did not reach {missed}{gap}"));
+            failures.push(format!(
+                "{} of {} deliveries are missing{gaps}",
+                self.lost_deliveries(),
+                self.expected
+            ));
         }
         if self.duplicates > 0 {
             failures.push(format!(
-                "the message arrived {} times more than once",
+                "{} deliveries happened more than once",
                 self.duplicates
             ));
         }
-        if let Some(last) = self.last_received.filter(|last| *last > MAX_DELIVERY) {
+        if let Some(highest) = self.publish_latency.map(|it| it.highest)
+            && highest > MAX_DELIVERY
+        {
             failures.push(format!(
-                "the message took {} s to reach the last client; the limit is {} s",
-                Seconds(last),
+                "the last messages took {} s to reach the last client; the limit is {} s",
+                Seconds(highest),
                 Seconds(MAX_DELIVERY)
             ));
         }
         if self.left + lost < joined {
             failures.push(format!("{} did not disconnect", joined - lost - self.left));
         }
+        failures.extend(self.disagreements());
         failures
     }
-}
 
-impl Display for Report {
-    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
-        const SHOWN: usize = 20;
-        for (cause, (count, first)) in self.causes.iter().take(SHOWN) {
-            writeln!(out, "cause    {count} times, first user {first}: {cause}")?;
+    /// Where the figures of the server differ from those of the clients.
+    fn disagreements(&self) -> Vec<String> {
+        let Some(server) = self.server else {
+            return Vec::new();
+        };
+        // Events for a client that was lost or came back are none of the deliveries.
+        if self.lost > 0 || self.restored.restores > 0 || self.away > 0 {
+            return Vec::new();
         }
-        if self.causes.len() > SHOWN {
-            writeln!(out, "cause    {} other causes", self.causes.len() - SHOWN)?;
-        }
-        let failures = self.failures();
-        for failure in &failures {
-            writeln!(out, "FAILED   {failure}")?;
-        }
-        if let Some(restored) = &self.restored {
-            writeln!(out, "restore  {restored}")?;
-        }
-        if failures.is_empty() {
-            let last = self.last_received.unwrap_or_default();
-            writeln!(
-                out,
-                "ok       {} clients connected, none was disconnected{}, the message reached all of them within {} s",
-                self.clients,
-                if self.restored.is_some() {
-                    " for good"
-                } else {
-                    ""
-                },
-                Seconds(last)
-            )?;
-        }
-        Ok(())
+        let delivered = self.received + self.duplicates;
+        [
+            ("users", server.users, self.joined as u64),
+            ("messages", server.messages, self.published),
+            ("deliveries", server.events, delivered),
+        ]
+        .iter()
+        .filter(|(_, server, clients)| server != clients)
+        .map(|(name, server, clients)| {
+            format!("the server counted {server} {name}, the clients {clients}")
+        })
+        .collect()
     }
 }
 
@@ -154,139 +183,91 @@ impl Display for Seconds {
     }
 }
 
-/// The growth of a process between two samples, in total and for each client.
-pub(crate) struct Growth {
-    pub(crate) before: Usage,
-    pub(crate) after: Usage,
-    pub(crate) clients: usize,
-}
-
-impl Growth {
-    /// The growth of resident memory per client, in bytes.
-    pub(crate) fn bytes_per_client(&self) -> u64 {
-        let clients = u64::try_from(self.clients).unwrap_or(u64::MAX);
-        self.after
-            .resident_bytes
-            .saturating_sub(self.before.resident_bytes)
-            .checked_div(clients)
-            .unwrap_or_default()
-    }
-}
-
-impl Display for Growth {
-    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
-        let kib = |bytes: u64| bytes / 1024;
-        write!(
-            out,
-            "{} KiB resident, {} KiB before: {} bytes per client",
-            kib(self.after.resident_bytes),
-            kib(self.before.resident_bytes),
-            self.bytes_per_client()
-        )
-    }
-}
-
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn good() -> Report {
-        let last_received = Some(Duration::from_millis(1_234));
+    pub(crate) fn good() -> Report {
+        let latency = Percentiles {
+            highest: Duration::from_millis(1_234),
+            ..Percentiles::default()
+        };
         Report {
             clients: 10,
             joined: 10,
-            received: 10,
             left: 10,
-            last_received,
+            published: 3,
+            expected: 30,
+            received: 30,
+            latency: Some(latency),
+            publish_latency: Some(latency),
+            server: Some(ServerFigures {
+                users: 10,
+                messages: 3,
+                events: 30,
+            }),
             ..Report::default()
         }
     }
 
+    fn server(users: u64, messages: u64, events: u64) -> Option<ServerFigures> {
+        Some(ServerFigures {
+            users,
+            messages,
+            events,
+        })
+    }
+
     #[test]
     fn unmet_requirements_are_named() {
-        assert!(good().failures().is_empty());
-        assert!(good().to_string().contains("within 1.234 s"), "{}", good());
-        let late = Some(Duration::from_secs(11));
-        for (report, expected) in [
-            (
-                Report {
-                    joined: 8,
-                    left: 8,
-                    ..good()
-                },
-                "2 of 10 clients did not connect",
-            ),
-            (
-                Report {
-                    lost: 3,
-                    left: 7,
-                    ..good()
-                },
-                "3 were disconnected",
-            ),
-            (
-                Report {
-                    received: 9,
-                    ..good()
-                },
-                "did not reach 1",
-            ),
-            (
-                Report {
-                    duplicates: 2,
-                    ..good()
-                },
-                "2 times more than once",
-            ),
-            (
-                Report {
-                    last_received: late,
-                    ..good()
-                },
-                "took 11.000 s",
-            ),
+        assert_eq!(good().failures(), [] as [String; 0]);
+        let late = Some(Percentiles {
+            highest: Duration::from_secs(11),
+            ..Percentiles::default()
+        });
+        #[rustfmt::skip]
+        let cases = [
+            (Report { joined: 8, left: 8, server: server(8, 3, 30), ..good() }, "2 of 10 clients did not connect"),
+            (Report { lost: 3, left: 7, ..good() }, "3 were disconnected"),
+            (Report { received: 29, server: server(10, 3, 29), ..good() }, "1 of 30 deliveries are missing"),
+            (Report { duplicates: 2, server: server(10, 3, 32), ..good() }, "2 deliveries happened more than once"),
+            (Report { refused: 4, ..good() }, "4 messages could not be published"),
+            (Report { publish_latency: late, ..good() }, "took 11.000 s"),
             (Report { left: 6, ..good() }, "4 did not disconnect"),
             (Report { away: 2, ..good() }, "2 did not come back"),
-            (
-                Report {
-                    received: 7,
-                    in_gap: 2,
-                    ..good()
-                },
-                "did not reach 3; 2 of them reported a gap",
-            ),
-        ] {
-            assert_eq!(report.failures().len(), 1, "{report:?}");
-            assert!(report.failures()[0].contains(expected), "{report:?}");
-            assert!(
-                report.to_string().contains("FAILED") && !report.to_string().contains("ok  "),
-                "{report}"
-            );
+            (Report { server: server(9, 3, 30), ..good() }, "the server counted 9 users, the clients 10"),
+            (Report { server: server(10, 4, 30), ..good() }, "the server counted 4 messages, the clients 3"),
+            (Report { server: server(10, 3, 31), ..good() }, "the server counted 31 deliveries, the clients 30"),
+        ];
+        for (report, expected) in cases {
+            let failures = report.failures();
+            assert_eq!(failures.len(), 1, "{report:?}");
+            assert!(failures[0].contains(expected), "{failures:?}");
         }
+        let gaps = Restored {
+            gaps: 2,
+            ..Restored::default()
+        };
+        let report = Report {
+            received: 20,
+            restored: gaps,
+            server: None,
+            ..good()
+        };
+        assert!(report.failures()[0].contains("2 gaps"), "{report:?}");
     }
 
     #[test]
-    fn the_number_of_printed_causes_is_limited() {
-        let causes = (0..25)
-            .map(|number| (format!("cause {number}"), (2, number)))
-            .collect();
-        let text = Report { causes, ..good() }.to_string();
-        assert!(text.contains("2 times, first user 12: cause 12"), "{text}");
-        assert!(text.contains("5 other causes"), "{text}");
-    }
-
-    #[test]
-    fn memory_is_divided_by_the_number_of_clients() {
-        let usage = |resident_bytes| Usage {
-            resident_bytes,
-            processor_s: 0.0,
+    fn the_figures_of_a_server_that_clients_lost_are_not_compared() {
+        let restored = Restored {
+            restores: 1,
+            ..Restored::default()
         };
-        let growth = |clients| Growth {
-            before: usage(1_000),
-            after: usage(21_480),
-            clients,
+        let report = Report {
+            restored,
+            server: server(1, 2, 3),
+            ..good()
         };
-        assert_eq!(growth(10).bytes_per_client(), 2_048);
-        assert_eq!(growth(0).bytes_per_client(), 0);
+        assert_eq!(report.failures(), [] as [String; 0]);
     }
 }

@@ -1,74 +1,138 @@
-//! Progress lines and resource usage that a run prints.
+//! The progress of a run: a bar at a terminal, otherwise a line every five seconds.
 
 use super::Run;
-use crate::event_loop;
-use crate::population::{self, Stage};
-use crate::process::{Process, Usage};
-use crate::report::Growth;
-use chat_std_io::{ChatClient, Session, Timestamp};
+use crate::population::Stage;
+use crate::report::Seconds;
+use crate::table::grouped;
+use chat_std_io::Timestamp;
+use indicatif::{ProgressBar, ProgressStyle};
+use std::fmt::Arguments;
 use std::io;
 use std::time::Duration;
 
-/// The time between two progress lines.
+/// The time between two lines.
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
+/// The time between two pictures of the bar.
+const BAR_INTERVAL: Duration = Duration::from_millis(100);
+const BAR: &str = "{prefix:8} {bar:24.cyan/blue} {percent:>3} %  {msg}";
 
-/// The resources that both processes have used so far; `None` where that is unknown.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct UsageSample {
-    own: Option<Usage>,
-    server: Option<Usage>,
+/// How far a step is.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Total {
+    /// It takes this long.
+    Time(Duration),
+    /// Until all clients have joined or failed.
+    Joined,
+    /// Until so many clients are back.
+    Back(usize),
+    /// Until all deliveries have happened.
+    Received,
+    /// Until all clients have left.
+    Left,
+}
+
+/// The bar of the present step.
+pub(super) struct Progress {
+    bar: ProgressBar,
+    step: &'static str,
+    total: Total,
+    next: Timestamp,
+    /// Deliveries at the last picture, and its time, for the present rate.
+    last: (u64, Timestamp),
+}
+
+impl Progress {
+    pub(super) fn new() -> Self {
+        Self {
+            bar: ProgressBar::hidden(),
+            step: "",
+            total: Total::Joined,
+            next: Timestamp::ZERO,
+            last: (0, Timestamp::ZERO),
+        }
+    }
+
+    /// The time until the next picture or line.
+    fn interval(&self) -> Duration {
+        if self.bar.is_hidden() {
+            LINE_INTERVAL
+        } else {
+            BAR_INTERVAL
+        }
+    }
 }
 
 impl Run<'_> {
-    /// Runs the event loop once, until this time at the latest, and prints a progress line if one
-    /// is due.
-    pub(super) fn poll(&mut self, until: Timestamp, step: &str) -> io::Result<()> {
-        if self.next_line <= self.event_loop.now() {
-            self.next_line = self.next_line.plus(LINE_INTERVAL);
-            let population = &self.population;
-            writeln!(
-                self.out,
-                "{step:8} {} s: {} joined, {} away, {} starting, {} failed, {} lost, {} received the message, \
-                 {} disconnected",
-                self.elapsed().as_secs(),
-                population.count(Stage::Joined),
-                population.count(Stage::Away),
-                population.starting(),
-                population.count(Stage::Failed),
-                population.count(Stage::Lost),
-                population.received,
-                population.count(Stage::Left),
-            )?;
+    /// Runs the event loop once, until this time at the latest, and shows the progress if it is time.
+    pub(super) fn poll(&mut self, until: Timestamp) -> io::Result<()> {
+        let now = self.event_loop.now();
+        if self.progress.next <= now {
+            self.progress.next = now.plus(self.progress.interval());
+            self.show(now)?;
         }
         let Self {
             event_loop,
             population,
-            next_line,
+            progress,
             ..
         } = self;
-        event_loop.poll(until.min(*next_line), |index, now, chat, event| {
-            population.on_event(index, now, chat, event)
+        event_loop.poll(until.min(progress.next), |index, now, chat, event| {
+            population.on_event(index, now, chat, event);
         })
+    }
+
+    /// Prints a line, above the bar if there is one.
+    pub(super) fn print(&mut self, line: Arguments<'_>) -> io::Result<()> {
+        let out = &mut *self.out;
+        self.progress.bar.suspend(|| writeln!(out, "{line}"))
     }
 
     /// Prints the necessary limits of open files.
     pub(super) fn report_files(&mut self, needed: usize) -> io::Result<()> {
-        let server = if self.options.is_stream() {
-            "one for each client and a few more"
-        } else {
-            "only a few"
-        };
         let clients = self.options.clients;
-        writeln!(
-            self.out,
-            "files    {clients} clients need `ulimit -n {needed}`; the server needs {server}"
-        )
+        let server = match (self.server.is_local(), self.options.is_stream()) {
+            (true, _) => "",
+            (false, true) => "; the server needs one for each client and a few more",
+            (false, false) => "; the server needs only a few",
+        };
+        self.print(format_args!(
+            "files    {clients} clients need `ulimit -n {needed}`{server}"
+        ))
     }
 
-    pub(super) fn begin_step(&mut self) {
+    pub(super) fn begin_step(&mut self, step: &'static str, total: Total) {
         self.begin = self.event_loop.now();
         self.usage_at_begin = self.sample_usage();
-        self.next_line = self.begin.plus(LINE_INTERVAL);
+        self.population.deliveries.begin_step();
+        // It draws on standard error, and nothing if that is no terminal.
+        let bar = ProgressBar::new(1).with_prefix(step);
+        match ProgressStyle::with_template(BAR) {
+            Ok(style) => bar.set_style(style.progress_chars("━╸─")),
+            Err(error) => debug_assert!(false, "the template is a constant: {error}"),
+        }
+        self.progress = Progress {
+            bar,
+            step,
+            total,
+            next: self.begin,
+            last: (self.population.deliveries.received, self.begin),
+        };
+        self.progress.next = self.begin.plus(self.progress.interval());
+    }
+
+    /// Ends a step with its result and its processor time.
+    pub(super) fn end_step(&mut self, result: Arguments<'_>) -> io::Result<()> {
+        self.progress.bar.finish_and_clear();
+        let step = self.progress.step;
+        self.print(format_args!("{step:8} {result}"))?;
+        let (clients, server) = self.sample_usage().processor_since(&self.usage_at_begin);
+        let seconds = |time: Option<f64>| {
+            time.map_or_else(|| "unknown".to_owned(), |time| format!("{time:.2} s"))
+        };
+        let (clients, server) = (seconds(clients), seconds(server));
+        self.print(format_args!(
+            "         processor time: clients {clients}, server {server}"
+        ))
     }
 
     /// The time since the step began.
@@ -76,107 +140,87 @@ impl Run<'_> {
         self.event_loop.now().since(self.begin)
     }
 
-    /// The resources that both processes have used so far.
-    pub(super) fn sample_usage(&self) -> UsageSample {
-        UsageSample {
-            own: Process::own().usage().ok(),
-            server: self.server.as_ref().and_then(|server| server.usage().ok()),
-        }
-    }
-
-    /// Prints the processor time of the present step.
-    pub(super) fn report_step(&mut self) -> io::Result<()> {
-        let begin = self.usage_at_begin;
-        self.report_processor_since("        ", &begin)
-    }
-
-    /// Prints the processor time since a sample.
-    pub(super) fn report_processor(&mut self, since: &UsageSample) -> io::Result<()> {
-        self.report_processor_since("total   ", since)
-    }
-
-    fn report_processor_since(&mut self, name: &str, since: &UsageSample) -> io::Result<()> {
-        let now = self.sample_usage();
-        let of = |before: Option<Usage>, after: Option<Usage>| match (before, after) {
-            (Some(before), Some(after)) => {
-                format!("{:.2} s", after.processor_s - before.processor_s)
-            }
-            _ => "unknown".to_owned(),
-        };
-        let (own, server) = (of(since.own, now.own), of(since.server, now.server));
-        writeln!(
-            self.out,
-            "{name} processor time: clients {own}, server {server}"
-        )
-    }
-
-    /// Prints the memory per client in both processes, while all clients are connected.
-    pub(super) fn report_memory(
-        &mut self,
-        before: &UsageSample,
-        idle: &UsageSample,
-    ) -> io::Result<()> {
-        let now = self.sample_usage();
-        let clients = self.population.count(Stage::Joined);
-        for (step, then) in [("after idling", idle), ("after the message", &now)] {
-            for (side, before, after) in [
-                ("clients", before.own, then.own),
-                ("server", before.server, then.server),
-            ] {
-                if let (Some(before), Some(after)) = (before, after) {
-                    let growth = Growth {
-                        before,
-                        after,
-                        clients,
-                    };
-                    writeln!(self.out, "memory   {side} {step}: {growth}")?;
-                }
-            }
-        }
-        if now.own.is_none() {
-            writeln!(self.out, "memory   unknown: this system has no /proc")?;
-        } else if now.server.is_none() {
-            writeln!(
-                self.out,
-                "memory   of the server unknown: name its process with --server-pid"
-            )?;
-        }
-        writeln!(
-            self.out,
-            "memory   of each client's bytes, {} are the Session and {} the records of this \
-             program; the rest is on the session's heap. Socket buffers of the system are not included",
-            size_of::<Session>(),
-            event_loop::RECORD_BYTES + population::RECORD_BYTES,
-        )
-    }
-
-    /// Prints the statistics of UDP connections, if there are any.
-    pub(super) fn report_udp(&mut self) -> io::Result<()> {
-        let (mut connections, mut resent, mut duplicates, mut dropped, mut slowest) =
-            (0_u64, 0, 0, 0, 0);
-        for stats in self.event_loop.clients().map(ChatClient::stats) {
-            if let Some(udp) = stats.udp {
-                connections += 1;
-                resent += udp.resent_commands;
-                duplicates += udp.duplicates;
-                dropped += udp.dropped_datagrams.total() + udp.discarded.total();
-                slowest = stats.round_trip.map_or(0, |it| it.as_millis()).max(slowest);
-            }
-        }
-        if connections > 0 {
-            writeln!(
-                self.out,
-                "udp      on {connections} front-end connections {resent} commands were resent, \
-                 {duplicates} were received twice, {dropped} were dropped; this system lost {} datagrams; \
-                 the longest round trip was {slowest} ms",
-                self.event_loop.counts().lost,
-            )?;
-        }
-        Ok(())
-    }
-
     /// A time after the next progress line, for steps that wait for events only.
     pub(super) fn next_interval(&self) -> Timestamp {
         self.event_loop.now().plus(LINE_INTERVAL)
+    }
+
+    /// Draws the bar, or prints a line.
+    fn show(&mut self, now: Timestamp) -> io::Result<()> {
+        let line = self.progress_text(now);
+        if self.progress.bar.is_hidden() {
+            let step = self.progress.step;
+            return self.print(format_args!("{step:8} {line}"));
+        }
+        let (done, all) = self.done();
+        self.progress.bar.set_length(all.max(1));
+        self.progress.bar.set_position(done.min(all));
+        self.progress.bar.set_message(line);
+        Ok(())
+    }
+
+    /// How far the present step is.
+    fn done(&self) -> (u64, u64) {
+        let population = &self.population;
+        let (joined, away) = (
+            population.count(Stage::Joined),
+            population.count(Stage::Away),
+        );
+        let count = |done: usize, all: usize| (done as u64, all as u64);
+        match self.progress.total {
+            Total::Time(length) => {
+                let done = self.elapsed().min(length);
+                (done.as_millis() as u64, length.as_millis() as u64)
+            }
+            Total::Joined => count(
+                joined + population.count(Stage::Failed),
+                self.options.clients,
+            ),
+            Total::Back(all) => count(all.saturating_sub(away), all),
+            Total::Received => (
+                population.deliveries.received,
+                population.deliveries.expected,
+            ),
+            Total::Left => count(population.count(Stage::Left), self.report.joined),
+        }
+    }
+
+    fn progress_text(&mut self, now: Timestamp) -> String {
+        let population = &self.population;
+        let received = population.deliveries.received;
+        let (before, then) = self.progress.last;
+        let seconds = now.since(then).as_secs_f64().max(0.001);
+        let rate = ((received - before) as f64 / seconds).round() as u64;
+        // A rate over less than a second would jump.
+        if now.since(then) >= Duration::from_secs(1) {
+            self.progress.last = (received, now);
+        }
+        let mut text = format!(
+            "{} s: {} joined",
+            Seconds(self.elapsed()),
+            grouped(population.count(Stage::Joined) as u64)
+        );
+        for (count, name) in [
+            (population.starting(), "starting"),
+            (population.count(Stage::Away), "away"),
+            (population.count(Stage::Failed), "failed"),
+            (population.count(Stage::Lost), "lost"),
+            (population.count(Stage::Left), "disconnected"),
+        ] {
+            if count > 0 {
+                text += &format!(", {} {name}", grouped(count as u64));
+            }
+        }
+        if population.deliveries.expected > 0 {
+            text += &format!(
+                ", {} deliveries, {} a second",
+                grouped(received),
+                grouped(rate)
+            );
+        }
+        if let Some(latency) = population.deliveries.of_step.percentiles() {
+            text += &format!(", p99 {} s", Seconds(latency.p99));
+        }
+        text
     }
 }

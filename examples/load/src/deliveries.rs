@@ -1,0 +1,212 @@
+//! [`Deliveries`]: which message must reach which client, and whether it did so once.
+
+use crate::latency::Latency;
+use crate::timeline::{Second, Timeline};
+use chat_std_io::Timestamp;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The messages of a run and their deliveries.
+#[derive(Debug)]
+pub(crate) struct Deliveries {
+    /// How each message of this run begins: the channels of a server may still have those of another
+    /// run.
+    prefix: String,
+    /// The length of a message, in bytes.
+    bytes: usize,
+    /// The messages by their number, which is part of their text.
+    messages: Vec<Published>,
+    /// The number of messages in each channel.
+    lengths: Vec<usize>,
+    /// For each client one bit per message of its channel: whether it has received it.
+    seen: Vec<Vec<u64>>,
+    /// Messages that a client did not accept for sending.
+    pub(crate) refused: u64,
+    /// Deliveries that must happen: messages times the clients in their channel.
+    pub(crate) expected: u64,
+    /// Deliveries, each counted once.
+    pub(crate) received: u64,
+    /// Deliveries to a client that already had the message.
+    pub(crate) duplicates: u64,
+    /// The latency of all deliveries.
+    pub(crate) latency: Latency,
+    /// The latency of the deliveries since the last [`Deliveries::begin_step`].
+    pub(crate) of_step: Latency,
+    timeline: Option<Timeline>,
+}
+
+/// A message.
+#[derive(Clone, Copy, Debug)]
+struct Published {
+    channel: usize,
+    /// Its position among the messages of the channel.
+    position: usize,
+    /// When it was to be published. The time at which it was would hide that the test fell behind.
+    due: Timestamp,
+}
+
+impl Deliveries {
+    /// Begins without messages, for so many channels and messages of this length.
+    pub(crate) fn new(channels: usize, bytes: usize) -> Self {
+        let since_epoch = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        let run = since_epoch.as_secs() % 100_000_000;
+        Self {
+            prefix: format!("load {}-{run} ", std::process::id()),
+            bytes,
+            messages: Vec::new(),
+            lengths: vec![0; channels],
+            seen: Vec::new(),
+            refused: 0,
+            expected: 0,
+            received: 0,
+            duplicates: 0,
+            latency: Latency::new(),
+            of_step: Latency::new(),
+            timeline: None,
+        }
+    }
+
+    /// The number of messages.
+    pub(crate) fn published(&self) -> u64 {
+        self.messages.len() as u64
+    }
+
+    /// The text of the next message.
+    pub(crate) fn next_text(&self) -> String {
+        let mut text = format!("{}{} ", self.prefix, self.messages.len());
+        while text.len() < self.bytes {
+            text.push('.');
+        }
+        text
+    }
+
+    /// Notes that the message with [`Deliveries::next_text`] was published in this channel, and must
+    /// reach so many clients.
+    pub(crate) fn on_published(
+        &mut self,
+        channel: usize,
+        now: Timestamp,
+        due: Timestamp,
+        receivers: usize,
+    ) {
+        let position = self.lengths[channel];
+        self.lengths[channel] += 1;
+        self.messages.push(Published {
+            channel,
+            position,
+            due,
+        });
+        self.expected += receivers as u64;
+        if let Some(timeline) = &mut self.timeline {
+            timeline.published(now);
+        }
+    }
+
+    /// Notes that a client in this channel received a text. A text that is no message of this run is
+    /// none of its deliveries.
+    pub(crate) fn on_received(
+        &mut self,
+        client: usize,
+        channel: usize,
+        now: Timestamp,
+        text: &str,
+    ) {
+        let Some(message) = self.message(text) else {
+            return;
+        };
+        debug_assert_eq!(
+            message.channel, channel,
+            "a server delivers a message in its channel"
+        );
+        if self.seen.len() <= client {
+            self.seen.resize(client + 1, Vec::new());
+        }
+        let seen = &mut self.seen[client];
+        let (word, bit) = (message.position / 64, 1 << (message.position % 64));
+        if seen.len() <= word {
+            seen.resize(word + 1, 0);
+        }
+        if seen[word] & bit != 0 {
+            self.duplicates += 1;
+            return;
+        }
+        seen[word] |= bit;
+        self.received += 1;
+        let latency = now.since(message.due);
+        self.latency.record(latency);
+        self.of_step.record(latency);
+        if let Some(timeline) = &mut self.timeline {
+            timeline.received(now, latency);
+        }
+    }
+
+    /// Forgets the latencies of the last step.
+    pub(crate) fn begin_step(&mut self) {
+        self.of_step.clear();
+    }
+
+    /// Begins to count for each second.
+    pub(crate) fn begin_timeline(&mut self, now: Timestamp) {
+        self.timeline = Some(Timeline::new(now));
+    }
+
+    /// Ends the count for each second.
+    pub(crate) fn end_timeline(&mut self, now: Timestamp) -> Vec<Second> {
+        self.timeline
+            .take()
+            .map_or_else(Vec::new, |timeline| timeline.finish(now))
+    }
+
+    fn message(&self, text: &str) -> Option<Published> {
+        let (number, _) = text.strip_prefix(&self.prefix)?.split_once(' ')?;
+        self.messages.get(number.parse::<usize>().ok()?).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn each_delivery_counts_once_and_from_the_time_it_was_due() {
+        let at = Timestamp::from_millis;
+        let mut deliveries = Deliveries::new(2, 100);
+        let mut texts = Vec::new();
+        for number in 0..200 {
+            let text = deliveries.next_text();
+            assert_eq!(text.len(), 100);
+            deliveries.on_published(number % 2, at(20), at(10), 3);
+            texts.push(text);
+        }
+        assert_eq!((deliveries.published(), deliveries.expected), (200, 600));
+        for (number, text) in texts.iter().enumerate() {
+            let channel = number % 2;
+            for client in [channel, channel + 2, channel + 4, channel + 4] {
+                deliveries.on_received(client, channel, at(110), text);
+            }
+        }
+        assert_eq!((deliveries.received, deliveries.duplicates), (600, 200));
+        let latency = deliveries.of_step.percentiles().unwrap();
+        assert!(latency.lowest.abs_diff(Duration::from_millis(100)) < Duration::from_millis(1));
+        deliveries.begin_step();
+        assert_eq!(deliveries.of_step.percentiles(), None);
+        assert!(deliveries.latency.percentiles().is_some());
+    }
+
+    #[test]
+    fn other_texts_are_no_deliveries() {
+        let at = Timestamp::from_millis;
+        let mut deliveries = Deliveries::new(1, 32);
+        let text = deliveries.next_text();
+        deliveries.on_received(0, 0, at(1), &text);
+        deliveries.on_published(0, at(1), at(1), 1);
+        for other in ["", "load", "load 1-1 0 ", "hello", &text[..text.len() - 25]] {
+            deliveries.on_received(0, 0, at(1), other);
+        }
+        assert_eq!((deliveries.received, deliveries.duplicates), (0, 0));
+        deliveries.on_received(0, 0, at(1), &text);
+        assert_eq!(deliveries.received, 1);
+    }
+}
