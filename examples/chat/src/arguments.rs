@@ -147,12 +147,21 @@ fn parse_terminal(matches: &ArgMatches) -> Result<TerminalOptions, String> {
             .collect(),
         None => default_channels(),
     };
+    let settings = if has_server {
+        let mut settings = Settings::of(&sources)?;
+        // A server would choose a name that nobody knows, and another one next time.
+        settings.config = settings.config.user_id(user.as_str());
+        Some(settings)
+    } else if let Some(option) = sources.option_for_a_server() {
+        return Err(format!(
+            "--{option} is for a server: add --server, for example --server ns.photonengine.io for the cloud; \
+             without it a development server runs in this program"
+        ));
+    } else {
+        None
+    };
     Ok(TerminalOptions {
-        settings: if has_server {
-            Some(Settings::of(&sources)?)
-        } else {
-            None
-        },
+        settings,
         transport: sources.transport()?.unwrap_or(Transport::Udp),
         user,
         channels,
@@ -312,6 +321,20 @@ mod tests {
             panic!()
         };
         assert_eq!(options.settings.unwrap().server, "udp://h");
+        for option in [
+            "--app-id a",
+            "--region us",
+            "--protocol json",
+            "--crc",
+            "--ca f",
+        ] {
+            let error = line(option).unwrap_err();
+            let name = option.split(' ').next().unwrap();
+            assert!(
+                error.starts_with(name) && error.contains("--server"),
+                "{error}"
+            );
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 use chat_core::{AuthValues, ChatConfig, Encryption};
 use chat_std_io::Tls;
+use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches};
 use dev_server::{SubProtocol, Transport};
 use std::env;
@@ -109,6 +110,17 @@ impl<'a> Sources<'a> {
         debug_assert!(FLAGS.contains(&name), "{name}");
         let in_file = self.file.get(name).and_then(toml::Value::as_bool);
         self.matches.get_flag(name) || in_file == Some(true)
+    }
+
+    /// An option of the command line that means nothing without a server. (A variable or a file may
+    /// be there for other runs.)
+    pub(crate) fn option_for_a_server(&self) -> Option<&'static str> {
+        let of_command_line =
+            |name: &&str| self.matches.value_source(name) == Some(ValueSource::CommandLine);
+        let settings = SETTINGS.into_iter().map(|(name, _)| name).chain(FLAGS);
+        settings
+            .filter(|name| !["user", "transport", "channel"].contains(name))
+            .find(of_command_line)
     }
 
     /// The transport, if one is chosen.

@@ -4,25 +4,18 @@ use super::conversation::Target;
 use chat_core::UserStatus;
 
 /// The commands, as `/help` shows them.
+///
+/// All of them and the keys fit on a screen of 80x24: each takes one row beside the members.
 pub(crate) const COMMANDS: [(&str, &str); 14] = [
     ("/join CHANNEL ..", "subscribe to channels and show them"),
-    ("/part [CHANNEL]", "unsubscribe, or close this conversation"),
+    ("/part [CHANNEL]", "leave a channel, or close this tab"),
     ("/msg USER TEXT", "write a private message"),
-    (
-        "/status NAME [TEXT]",
-        "online, away, dnd, lfg, playing, invisible, or a number",
-    ),
-    (
-        "/friend [-]USER ..",
-        "watch the status of users, or (-) no longer",
-    ),
-    (
-        "/prop [KEY[=TEXT]]",
-        "show, set or (KEY alone) remove properties of the channel",
-    ),
+    ("/status NAME [TEXT]", "online, away, dnd, lfg, playing .."),
+    ("/friend [-]USER ..", "watch users' status, or no longer"),
+    ("/prop [KEY[=TEXT]]", "show, set, remove (KEY) properties"),
     ("/region NAME", "move to another region"),
     ("/reconnect", "connect again now"),
-    ("/drop", "cut the connection, to see the client come back"),
+    ("/drop", "cut the connection: see it come back"),
     ("/stats", "show counters of the connection"),
     ("/clear", "empty this conversation"),
     ("/help", "show this list and the keys"),
@@ -32,13 +25,27 @@ pub(crate) const COMMANDS: [(&str, &str); 14] = [
 
 /// The keys, as `/help` shows them.
 pub(crate) const KEYS: [(&str, &str); 4] = [
-    (
-        "Ctrl-N, Ctrl-P, Alt-1 to Alt-9",
-        "the next, previous, first to ninth tab",
-    ),
+    ("Ctrl-N, Ctrl-P, Alt-1..9", "next, previous, numbered tab"),
     ("PageUp, PageDown", "scroll"),
     ("Up, Down", "lines written before"),
     ("Tab", "complete a command or a name"),
+];
+
+/// The commands and the keys, a row each.
+pub(crate) fn help() -> impl Iterator<Item = String> {
+    let all = COMMANDS.iter().chain(&KEYS);
+    all.map(|(usage, explanation)| format!("{usage}: {explanation}"))
+}
+
+/// The statuses that have a name.
+const STATUSES: [UserStatus; 7] = [
+    UserStatus::OFFLINE,
+    UserStatus::INVISIBLE,
+    UserStatus::ONLINE,
+    UserStatus::AWAY,
+    UserStatus::DND,
+    UserStatus::LFG,
+    UserStatus::PLAYING,
 ];
 
 /// Something that the session or the program has to do.
@@ -109,8 +116,10 @@ fn parse_command(command: &str, target: &Target) -> Result<Action, String> {
             Ok(rest)
         }
     };
-    let names = |text: &str| {
+    // Tabs show names as #channel and @user, so that is how they are written, too.
+    let names = |text: &str, sign: char| {
         text.split([' ', ','])
+            .map(|name| without(sign, name))
             .filter(|name| !name.is_empty())
             .map(str::to_owned)
             .collect::<Vec<_>>()
@@ -120,16 +129,16 @@ fn parse_command(command: &str, target: &Target) -> Result<Action, String> {
         _ => Err(format!("/{name} is for channels: choose the tab of one")),
     };
     Ok(match name {
-        "join" | "j" => Action::Join(names(needed("a channel")?)),
+        "join" | "j" => Action::Join(names(needed("a channel")?, '#')),
         "part" | "close" => match (rest, target) {
             ("", Target::Channel(channel)) => Action::Part(channel.clone()),
             ("", Target::Private(_)) => Action::Close,
             ("", Target::Log) => return Err("this tab stays".into()),
-            (channel, _) => Action::Part(channel.to_owned()),
+            (channel, _) => Action::Part(without('#', channel).to_owned()),
         },
         "msg" | "m" => match needed("a user and a text")?.split_once(' ') {
             Some((user, text)) => Action::Private {
-                user: user.into(),
+                user: without('@', user).into(),
                 text: text.trim().into(),
             },
             None => return Err(format!("the text is missing: /msg {rest} hello")),
@@ -147,24 +156,29 @@ fn parse_command(command: &str, target: &Target) -> Result<Action, String> {
         "friend" | "friends" => {
             let users = needed("a user; -USER removes one")?;
             match users.strip_prefix('-') {
-                Some(users) => Action::RemoveFriends(names(users)),
-                None => Action::AddFriends(names(users)),
+                Some(users) => Action::RemoveFriends(names(users, '@')),
+                None => Action::AddFriends(names(users, '@')),
             }
         }
         "prop" | "props" => {
             let channel = channel()?;
-            match (rest, rest.split_once('=')) {
-                ("", _) => Action::ShowProperties(channel),
-                (_, Some((key, value))) => Action::SetProperty {
-                    channel,
-                    key: key.trim().into(),
-                    value: Some(value.trim().into()),
-                },
-                (key, None) => Action::SetProperty {
-                    channel,
-                    key: key.into(),
-                    value: None,
-                },
+            if rest.is_empty() {
+                return Ok(Action::ShowProperties(channel));
+            }
+            let (key, value) = match rest.split_once('=') {
+                Some((key, value)) => (key.trim(), Some(value.trim())),
+                None => (rest, None),
+            };
+            // `topic rust` means `topic=rust`, and not to remove a property of that name.
+            if key.is_empty() || (value.is_none() && key.contains(' ')) {
+                return Err(
+                    "write /prop KEY=TEXT to set a property, /prop KEY to remove it".into(),
+                );
+            }
+            Action::SetProperty {
+                channel,
+                key: key.into(),
+                value: value.map(str::to_owned),
             }
         }
         "region" => Action::Region(needed("a region, for example us")?.to_owned()),
@@ -175,24 +189,57 @@ fn parse_command(command: &str, target: &Target) -> Result<Action, String> {
         "help" | "h" | "?" => Action::Help,
         "quit" | "q" | "exit" => Action::Quit,
         _ => {
+            let meant = COMMANDS.iter().map(|(usage, _)| command_of(usage));
+            let mut meant = meant.filter(|known| is_like(name, known));
+            let advice = match (meant.next(), meant.next()) {
+                (Some(meant), None) => format!("did you mean {meant}?"),
+                _ => "/help lists them;".into(),
+            };
             return Err(format!(
-                "there is no command /{name}: /help lists them; //{name} sends it as text"
+                "there is no command /{name}: {advice} //{name} sends it as text"
             ));
         }
     })
 }
 
+/// The name as the server knows it. A name that begins with the sign itself needs it twice.
+fn without(sign: char, name: &str) -> &str {
+    name.strip_prefix(sign).unwrap_or(name)
+}
+
+/// The command of a usage, with its slash.
+fn command_of(usage: &str) -> &str {
+    usage.split(' ').next().unwrap_or(usage)
+}
+
+/// Whether a known command may be meant: it begins so, or one letter differs, is too much or missing.
+fn is_like(written: &str, known: &str) -> bool {
+    let known = known.trim_start_matches('/');
+    if written.is_empty() || known.starts_with(written) {
+        return !written.is_empty();
+    }
+    let (one, other): (Vec<char>, Vec<char>) = (written.chars().collect(), known.chars().collect());
+    let same = one.iter().zip(&other).take_while(|(a, b)| a == b).count();
+    let ends_as = |a: usize, b: usize| {
+        one.get(a..)
+            .is_some_and(|rest| Some(rest) == other.get(b..))
+    };
+    ends_as(same + 1, same + 1) || ends_as(same + 1, same) || ends_as(same, same + 1)
+}
+
+/// The commands, as Tab completes them.
+pub(crate) fn command_names() -> impl Iterator<Item = String> {
+    let commands = COMMANDS.iter().map(|(usage, _)| command_of(usage));
+    commands.filter(|name| *name != "//TEXT").map(str::to_owned)
+}
+
+/// The names of statuses, as `/status` accepts them.
+pub(crate) fn status_names() -> impl Iterator<Item = String> {
+    STATUSES.iter().map(|status| status.name().to_lowercase())
+}
+
 fn status_named(name: &str) -> Result<UserStatus, String> {
-    const NAMED: [UserStatus; 7] = [
-        UserStatus::OFFLINE,
-        UserStatus::INVISIBLE,
-        UserStatus::ONLINE,
-        UserStatus::AWAY,
-        UserStatus::DND,
-        UserStatus::LFG,
-        UserStatus::PLAYING,
-    ];
-    let found = NAMED
+    let found = STATUSES
         .into_iter()
         .find(|status| status.name().eq_ignore_ascii_case(name));
     found.or_else(|| name.parse().ok().map(UserStatus::new)).ok_or_else(|| {
@@ -245,6 +292,25 @@ mod tests {
             ),
             ("/part", &lobby, Action::Part("lobby".into())),
             ("/part a b", &ada, Action::Part("a b".into())),
+            ("/part #a", &ada, Action::Part("a".into())),
+            (
+                "/join #a, ##b #",
+                &lobby,
+                Action::Join(vec!["a".into(), "#b".into()]),
+            ),
+            (
+                "/friend -@bob",
+                &ada,
+                Action::RemoveFriends(vec!["bob".into()]),
+            ),
+            (
+                "/msg @bob hi",
+                &lobby,
+                Action::Private {
+                    user: "bob".into(),
+                    text: "hi".into(),
+                },
+            ),
             ("/part", &ada, Action::Close),
             (
                 "/status away at lunch",
@@ -288,6 +354,11 @@ mod tests {
         for (line, expected) in [
             ("hello", "/join CHANNEL"),
             ("/dance", "/help lists them"),
+            ("/re", "/help lists them"),
+            ("/jo", "did you mean /join?"),
+            ("/joim", "did you mean /join?"),
+            ("/joiin a", "did you mean /join?"),
+            ("/jin a", "did you mean /join?"),
             ("/msg bob", "/msg bob hello"),
             ("/join", "a channel"),
             ("/status sleepy", "online, away"),
@@ -296,6 +367,15 @@ mod tests {
         ] {
             let error = parse(line, &Target::Log).unwrap().unwrap_err();
             assert!(error.contains(expected), "{line}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_property_needs_a_key_and_an_equals_sign() {
+        let lobby = Target::Channel("lobby".into());
+        for line in ["/prop topic rust", "/prop =rust", "/prop ="] {
+            let error = parse(line, &lobby).unwrap().unwrap_err();
+            assert!(error.contains("/prop KEY=TEXT"), "{line}: {error}");
         }
     }
 

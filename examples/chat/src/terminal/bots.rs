@@ -59,6 +59,17 @@ impl Bot {
         }
     }
 
+    fn greet(&mut self, users: impl IntoIterator<Item = String>) {
+        for user in users.into_iter().filter(|_| self.name == "ada") {
+            let text = format!("Hello {user}! Write something to me, or ask dice to roll 2d6.");
+            let options = PublishOptions::new();
+            let _ = self
+                .session
+                .chat
+                .publish_message(CHANNEL, text.as_str(), &options);
+        }
+    }
+
     fn on_event(&mut self, event: &Event) {
         let chat = &mut self.session.chat;
         match event {
@@ -78,15 +89,21 @@ impl Bot {
                 let _ = chat.subscribe([CHANNEL], &options);
                 let _ = chat.set_user_status(UserStatus::ONLINE, StatusMessage::Set(text));
             }
-            Event::UserSubscribed(change)
-                if self.name == "ada" && !NAMES.contains(&&*change.user) =>
+            // The user may be there before or after the bot.
+            Event::UserSubscribed(change) if !NAMES.contains(&&*change.user) => {
+                let user = change.user.to_string();
+                self.greet([user]);
+            }
+            Event::SubscribeResult(results)
+                if results.iter().any(|result| result.request.is_some()) =>
             {
-                let text = format!(
-                    "Hello {}! Say something to me, or ask dice to roll 2d6.",
-                    change.user
-                );
-                let _ =
-                    chat.publish_message(&change.channel, text.as_str(), &PublishOptions::new());
+                let channel = chat.channel(CHANNEL);
+                let members = channel.map(|channel| channel.subscribers());
+                let members = members.into_iter().flatten().map(ToString::to_string);
+                let others: Vec<String> = members
+                    .filter(|user| !NAMES.contains(&user.as_str()))
+                    .collect();
+                self.greet(others);
             }
             Event::ChatMessages { channel, messages } => {
                 for message in messages
@@ -147,7 +164,7 @@ fn answer(bot: &str, sender: &str, text: &str, private: bool, rolls: &mut u32) -
             let sum: u32 = dice.iter().sum();
             let shown: Vec<String> = dice.iter().map(u32::to_string).collect();
             Some(format!(
-                "{sender} rolls {count}d{sides}: {} = {sum}",
+                "{count}d{sides} for {sender}: {} = {sum}",
                 shown.join(" + ")
             ))
         }
@@ -178,7 +195,7 @@ mod tests {
         assert!(
             ask("dice", "roll 2d6!", false)
                 .unwrap()
-                .starts_with("bob rolls 2d6: ")
+                .starts_with("2d6 for bob: ")
         );
         assert!(ask("dice", "dice: roll", false).unwrap().contains("1d6"));
         assert!(

@@ -1,5 +1,6 @@
 //! [`Conversation`]: what one tab shows.
 
+use super::entry::Entry;
 use std::collections::VecDeque;
 
 /// How many entries a conversation keeps.
@@ -16,32 +17,6 @@ pub(crate) enum Target {
     Private(String),
 }
 
-/// One message or notice. All its texts are clean.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Entry {
-    Message {
-        sender: String,
-        text: String,
-        is_own: bool,
-        /// It was in the history, or arrived late.
-        is_old: bool,
-    },
-    /// Something happened.
-    Notice(String),
-    /// Something failed, or messages are missing.
-    Problem(String),
-}
-
-impl Entry {
-    fn bytes(&self) -> usize {
-        size_of::<Self>()
-            + match self {
-                Self::Message { sender, text, .. } => sender.len() + text.len(),
-                Self::Notice(text) | Self::Problem(text) => text.len(),
-            }
-    }
-}
-
 /// The entries of a tab, newest last, and what the user has seen of them.
 #[derive(Debug)]
 pub(crate) struct Conversation {
@@ -54,6 +29,8 @@ pub(crate) struct Conversation {
     pub(crate) unread: usize,
     /// How many rows below the shown ones are hidden.
     pub(crate) scroll: usize,
+    /// The columns of the rows, as last drawn.
+    columns: usize,
 }
 
 impl Conversation {
@@ -65,10 +42,15 @@ impl Conversation {
             bytes: 0,
             unread: 0,
             scroll: 0,
+            columns: 80,
         }
     }
 
+    /// Adds an entry. The rows that a user reads further up stay where they are.
     pub(crate) fn push(&mut self, entry: Entry) {
+        if self.scroll > 0 {
+            self.scroll += entry.rows(self.columns).1.len();
+        }
         self.bytes += entry.bytes();
         self.entries.push_back(entry);
         while self.entries.len() > MAX_ENTRIES || self.bytes > MAX_BYTES {
@@ -83,6 +65,15 @@ impl Conversation {
     pub(crate) fn clear(&mut self) {
         self.entries.clear();
         (self.bytes, self.scroll) = (0, 0);
+    }
+
+    /// Notes the columns of the drawn rows and how far they can be scrolled.
+    pub(crate) fn note_drawn(&mut self, columns: usize, most_scroll: usize) {
+        self.columns = columns;
+        self.scroll = self.scroll.min(most_scroll);
+        if self.scroll == 0 {
+            self.unread = 0;
+        }
     }
 
     /// Newest first.

@@ -32,7 +32,6 @@ struct Completion {
 }
 
 impl InputLine {
-    #[cfg(test)]
     pub(crate) fn text(&self) -> &str {
         &self.text
     }
@@ -59,10 +58,12 @@ impl InputLine {
         } else {
             clean(text)
         };
-        if self.text.len() + text.len() <= MAX_LINE {
-            self.text.insert_str(self.cursor, &text);
-            self.cursor += text.len();
-        }
+        // The part that fits: a long paste of which nothing appears looks like a program that hangs.
+        let left = MAX_LINE.saturating_sub(self.text.len()).min(text.len());
+        let fits = (0..=left).rev().find(|at| text.is_char_boundary(*at));
+        let text = text.get(..fits.unwrap_or_default()).unwrap_or_default();
+        self.text.insert_str(self.cursor, text);
+        self.cursor += text.len();
         self.changed();
     }
 
@@ -215,7 +216,7 @@ impl InputLine {
 
 #[cfg(test)]
 mod tests {
-    use super::InputLine;
+    use super::{InputLine, MAX_LINE};
 
     fn written(text: &str) -> InputLine {
         let mut line = InputLine::default();
@@ -255,7 +256,10 @@ mod tests {
         line.insert("/quit\n\x1b[31mx");
         assert_eq!(line.text(), "/quit [31mx");
         line.insert(&"y".repeat(10_000));
-        assert!(line.text().len() < 5_000);
+        assert_eq!(line.text().len(), MAX_LINE);
+        line.backspace();
+        line.insert("é");
+        assert!(line.text().ends_with('y'), "no part of a character");
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Keys: how the user changes the [`Screen`], and asks for an [`Action`].
 
-use super::action::{self, Action, COMMANDS, KEYS};
-use super::conversation::{Entry, Target};
+use super::action::{self, Action};
+use super::conversation::Target;
+use super::entry::Entry;
 use super::screen::Screen;
 use super::text::clean;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -64,11 +65,11 @@ impl Screen {
         None
     }
 
-    /// The words that Tab completes: commands, users and channels.
+    /// The words that Tab completes: commands, users and channels, after `/status` the statuses.
     fn words(&self) -> Vec<String> {
-        let commands = COMMANDS
-            .iter()
-            .filter_map(|(usage, _)| usage.split(' ').next());
+        if self.input.text().starts_with("/status ") {
+            return action::status_names().collect();
+        }
         let friends = self.friends.keys().map(String::as_str);
         let members = self.measured.members.iter().map(String::as_str);
         let names = self
@@ -78,33 +79,28 @@ impl Screen {
                 Target::Log => None,
                 Target::Channel(name) | Target::Private(name) => Some(name.as_str()),
             });
-        let all = commands
-            .filter(|name| *name != "//TEXT")
-            .chain(friends)
-            .chain(members)
-            .chain(names);
-        all.map(str::to_owned).collect()
+        let all = friends.chain(members).chain(names).map(str::to_owned);
+        action::command_names().chain(all).collect()
     }
 
     fn on_line(&mut self) -> Option<Action> {
         let target = self.current().target.clone();
         let line = self.input.submit();
+        // What follows is an answer to the line, below all others.
+        self.current_mut().scroll = 0;
         match action::parse(&line, &target)? {
             Ok(Action::Close) => self.close(&target),
             Ok(Action::Clear) => self.current_mut().clear(),
             Ok(Action::Help) => {
-                for (usage, explanation) in COMMANDS.iter().chain(&KEYS) {
-                    self.answer(&format!("{usage}: {explanation}"));
+                for line in action::help() {
+                    self.answer(&line);
                 }
             }
             Ok(Action::Private { user, text }) => {
                 self.open(Target::Private(user.clone()), true);
                 return Some(Action::Private { user, text });
             }
-            Ok(action) => {
-                self.current_mut().scroll = 0;
-                return Some(action);
-            }
+            Ok(action) => return Some(action),
             Err(error) => {
                 let text = clean(&error);
                 self.current_mut().push(Entry::Problem(text));

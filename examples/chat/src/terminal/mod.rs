@@ -11,6 +11,7 @@
 mod action;
 mod bots;
 mod conversation;
+mod entry;
 mod input;
 mod keys;
 mod perform;
@@ -235,7 +236,8 @@ impl Program {
             rendered = Some(drawn);
         })?;
         if let Some(rendered) = rendered {
-            self.screen.note_rows(rendered.page, rendered.most_scroll);
+            self.screen
+                .note_drawn(rendered.columns, rendered.page, rendered.most_scroll);
         }
         Ok(())
     }

@@ -2,12 +2,12 @@
 
 use super::action::Action;
 use super::conversation::Target;
-use super::report::shown;
+use super::report::{key, shown};
 use super::screen::Screen;
 use super::text::clean;
 use chat_core::{
-    MessageToken, PrivateOptions, PropertyOptions, PublishOptions, RequestError, StatusMessage,
-    SubscribeOptions,
+    MessageToken, PrivateOptions, PropertyOptions, PublishOptions, RequestError, State,
+    StatusMessage, SubscribeOptions,
 };
 use chat_std_io::Session;
 use photon_proto::Value;
@@ -32,6 +32,10 @@ pub(crate) fn perform(action: Action, session: &mut Session, screen: &mut Screen
             for channel in channels {
                 join(&channel, session, screen);
             }
+            Ok(())
+        }
+        Action::Part(channel) if !screen.has(&Target::Channel(channel.clone())) => {
+            screen.answer(&format!("you are not in #{channel}"));
             Ok(())
         }
         Action::Part(channel) => {
@@ -68,9 +72,9 @@ pub(crate) fn perform(action: Action, session: &mut Session, screen: &mut Screen
         Action::ShowProperties(name) => {
             let mut any = false;
             let properties = chat.channel(&name).map(|channel| channel.properties());
-            for (key, value) in properties.into_iter().flatten() {
+            for (name, value) in properties.into_iter().flatten() {
                 any = true;
-                screen.answer(&format!("{} = {}", shown(key), shown(value)));
+                screen.answer(&format!("{} = {}", key(name), shown(value)));
             }
             if !any {
                 screen.answer("the channel has no properties; /prop KEY=TEXT sets one");
@@ -91,6 +95,10 @@ pub(crate) fn perform(action: Action, session: &mut Session, screen: &mut Screen
             chat.connect_to_region_front_end(region.as_str())
         }
         Action::Reconnect => chat.reconnect(),
+        Action::Drop if !is_connected => {
+            screen.answer("there is no connection to cut");
+            Ok(())
+        }
         Action::Drop => {
             session.simulate_connection_loss();
             Ok(())
@@ -105,9 +113,23 @@ pub(crate) fn perform(action: Action, session: &mut Session, screen: &mut Screen
         Action::Close | Action::Clear | Action::Help => Ok(()),
     };
     if let Err(error) = result {
-        screen.problem(&error.to_string());
+        screen.problem(&explained(&error));
     }
     Performed::Done
+}
+
+/// The error for a user, who knows commands and no calls.
+fn explained(error: &RequestError) -> String {
+    match error {
+        RequestError::WrongState(State::ConnectedToFrontEnd) => "you are connected already".into(),
+        RequestError::WrongState(_) => {
+            "there is no connection: try it again when it is back; /reconnect connects now".into()
+        }
+        RequestError::NothingToReconnectTo => {
+            "there was no login yet: choose a region, for example /region eu".into()
+        }
+        error => error.to_string(),
+    }
 }
 
 /// Subscribes to a channel, which gets a tab when the server agrees.
@@ -120,7 +142,7 @@ pub(crate) fn join(channel: &str, session: &mut Session, screen: &mut Screen) {
         .max_subscribers(100)
         .or_plain();
     if let Err(error) = session.chat.subscribe([channel], &options) {
-        screen.problem(&format!("#{}: {error}", clean(channel)));
+        screen.problem(&format!("#{}: {}", clean(channel), explained(&error)));
     }
 }
 

@@ -3,9 +3,9 @@
 //! Only the eight basic colours without background, and the modifiers bold, dim and reversed, are
 //! used: these are legible on dark and on light terminals, because the terminal chooses them.
 
-use super::conversation::Entry;
+use super::entry::{Entry, INDENT};
 use super::screen::Screen;
-use super::text::{cut, width, wrap};
+use super::text::{cut, width};
 use chat_core::State;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -27,6 +27,8 @@ const NAME_COLOURS: [Color; 5] = [
 /// The result of drawing.
 pub(crate) struct Rendered {
     pub(crate) cursor: Position,
+    /// The columns of the list of messages.
+    pub(crate) columns: usize,
     /// The rows of the list of messages.
     pub(crate) page: usize,
     /// How many rows it can be scrolled up.
@@ -39,6 +41,7 @@ pub(crate) fn render(screen: &Screen, buffer: &mut Buffer) -> Rendered {
     let mut rows = area.rows().collect::<Vec<_>>();
     let mut rendered = Rendered {
         cursor: area.as_position(),
+        columns: 0,
         page: 0,
         most_scroll: 0,
     };
@@ -72,6 +75,7 @@ pub(crate) fn render(screen: &Screen, buffer: &mut Buffer) -> Rendered {
         draw_side(screen, side, buffer);
         list.width -= 1;
     }
+    rendered.columns = list.width.into();
     rendered.page = list.height.into();
     rendered.most_scroll = draw_entries(screen, list, buffer);
     rendered
@@ -271,45 +275,39 @@ struct Row {
 }
 
 fn rows_of(entry: &Entry, columns: usize) -> Vec<Row> {
-    const INDENT: &str = "  ";
     let dim = Style::new().add_modifier(Modifier::DIM);
-    let (head, after, head_style, text, style) = match entry {
+    let red = Style::new().fg(Color::Red);
+    let (head_style, style) = match entry {
         Entry::Message {
             sender,
-            text,
             is_own,
             is_old,
+            ..
         } => {
-            // A long name leaves half of the row to the message.
-            let name = cut(sender, (columns / 2).max(1)).into_owned();
-            let mut style = name_style(sender);
+            let mut name = name_style(sender);
             if *is_own {
-                style = style.add_modifier(Modifier::UNDERLINED);
+                name = name.add_modifier(Modifier::UNDERLINED);
             }
-            let text_style = if *is_old { dim } else { Style::new() };
-            (name, ": ", style, text, text_style)
+            (name, if *is_old { dim } else { Style::new() })
         }
-        Entry::Notice(text) => ("-".to_owned(), " ", dim, text, dim),
-        Entry::Problem(text) => {
-            let red = Style::new().fg(Color::Red);
-            ("!".to_owned(), " ", red, text, red)
-        }
+        Entry::Notice(_) => (dim, dim),
+        Entry::Problem(_) => (red, red),
     };
-    let first = columns.saturating_sub(width(&head) + after.len());
-    let others = columns.saturating_sub(INDENT.len());
-    let mut rows = Vec::new();
-    for row in wrap(text, first, others) {
-        let mut spans = Vec::new();
-        if rows.is_empty() {
-            spans.push((head.clone(), head_style));
-            spans.push((after.to_owned(), Style::new()));
-        } else {
-            spans.push((INDENT.to_owned(), style));
-        }
-        spans.push((row, style));
-        rows.push(Row { spans });
-    }
-    rows
+    let (head, rows) = entry.rows(columns);
+    // What separates it from the text has no style of its own.
+    let name = head.strip_suffix(": ").unwrap_or(head.trim_end());
+    let after = head.get(name.len()..).unwrap_or_default();
+    let row = |(at, row): (usize, String)| Row {
+        spans: match at {
+            0 => vec![
+                (name.to_owned(), head_style),
+                (after.to_owned(), Style::new()),
+                (row, style),
+            ],
+            _ => vec![(INDENT.to_owned(), style), (row, style)],
+        },
+    };
+    rows.into_iter().enumerate().map(row).collect()
 }
 
 /// The same name always has the same colour.

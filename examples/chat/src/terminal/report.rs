@@ -1,6 +1,7 @@
 //! Events as sentences, for the log: how the client connects, loses the connection and comes back.
 
-use chat_core::{Event, State};
+use chat_core::codes::{operation, property, return_code};
+use chat_core::{DisconnectCause, Event, State};
 use photon_proto::Value;
 
 /// One sentence.
@@ -33,9 +34,8 @@ pub(crate) fn of(event: &Event) -> Option<Line> {
             "connecting again by itself in {:.1} s (attempt {attempt}); /reconnect does it now",
             after.as_secs_f64()
         )),
-        Event::ReconnectGaveUp { cause } => Problem(format!(
-            "the client gave up: {cause}. /reconnect tries once more"
-        )),
+        // The cause was reported as that of the end.
+        Event::ReconnectGaveUp { cause } => Problem(gave_up(cause).into()),
         Event::CredentialsNeeded => {
             Problem("the server asks for new credentials: start again".into())
         }
@@ -59,11 +59,33 @@ pub(crate) fn of(event: &Event) -> Option<Line> {
             message,
             ..
         } if *return_code != 0 => Problem(format!(
-            "the server refused operation {operation} with code {return_code}: {message}"
+            "the server refused {} with code {return_code}: {message}",
+            operation::name(*operation).unwrap_or("an operation")
         )),
         Event::BadMessage(bad) => Problem(format!("a message was not readable: {}", bad.error)),
         _ => return None,
     })
+}
+
+fn gave_up(cause: &DisconnectCause) -> &'static str {
+    match cause.return_code {
+        Some(return_code::INVALID_REGION) => {
+            "the client does not try again: choose another region, for example /region eu"
+        }
+        Some(return_code::INVALID_AUTHENTICATION) => {
+            "the client does not try again: start again with the right app id and user"
+        }
+        _ => "the client does not try again by itself; /reconnect does",
+    }
+}
+
+/// A property's key. Those of the service are numbers with a fixed meaning. Not clean yet.
+pub(crate) fn key(key: &Value) -> String {
+    match key {
+        Value::Byte(property::MAX_SUBSCRIBERS) => "most members (255)".into(),
+        Value::Byte(property::PUBLISH_SUBSCRIBERS) => "members are shown (254)".into(),
+        key => shown(key),
+    }
 }
 
 /// A text without quotes, any other value as the library shows it. Not clean yet.

@@ -1,7 +1,8 @@
 //! [`Screen`]: all that the terminal chat shows, as plain data. It takes events, keys and
 //! measurements, and has neither a session nor a terminal, so that tests can drive and draw it.
 
-use super::conversation::{Conversation, Entry, Target};
+use super::conversation::{Conversation, Target};
+use super::entry::Entry;
 use super::input::InputLine;
 use super::report;
 use super::text::clean;
@@ -229,7 +230,7 @@ impl Screen {
             }
             Event::PropertiesChanged(change) => {
                 for (key, value) in &change.properties {
-                    let (key, value) = (clean(&report::shown(key)), clean(&report::shown(value)));
+                    let (key, value) = (clean(&report::key(key)), clean(&report::shown(value)));
                     let by = clean(&change.by);
                     self.note(&change.channel, &format!("{by} set {key} to {value}"));
                 }
@@ -295,10 +296,6 @@ impl Screen {
         if !is_own && !is_seen {
             conversation.unread += 1;
         }
-        if conversation.scroll > 0 {
-            // The rows that the user reads stay where they are, as far as one row is a message.
-            conversation.scroll += 1;
-        }
     }
 
     fn on_status(&mut self, user: &str, status: UserStatus, change: &StatusChange) {
@@ -323,6 +320,11 @@ impl Screen {
         if let Some(at) = self.find(&Target::Channel(channel.to_owned())) {
             self.conversations[at].push(Entry::Notice(text.to_owned()));
         }
+    }
+
+    /// Whether there is a tab of it.
+    pub(crate) fn has(&self, target: &Target) -> bool {
+        self.find(target).is_some()
     }
 
     fn find(&self, target: &Target) -> Option<usize> {
@@ -372,13 +374,9 @@ impl Screen {
     }
 
     /// Notes the size of the list of messages, and how far it can be scrolled.
-    pub(crate) fn note_rows(&mut self, page: usize, most: usize) {
+    pub(crate) fn note_drawn(&mut self, columns: usize, page: usize, most_scroll: usize) {
         self.page = page.max(1);
-        let conversation = self.current_mut();
-        conversation.scroll = conversation.scroll.min(most);
-        if conversation.scroll == 0 {
-            conversation.unread = 0;
-        }
+        self.current_mut().note_drawn(columns, most_scroll);
     }
 
     /// The size of the terminal changed.

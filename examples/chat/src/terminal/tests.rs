@@ -22,7 +22,7 @@ fn draw(screen: &mut Screen, columns: u16, rows: u16) -> Buffer {
         "{columns}x{rows}: {:?}",
         rendered.cursor
     );
-    screen.note_rows(rendered.page, rendered.most_scroll);
+    screen.note_drawn(rendered.columns, rendered.page, rendered.most_scroll);
     buffer
 }
 
@@ -37,6 +37,16 @@ fn rows(buffer: &Buffer) -> Vec<String> {
 
 fn shown(screen: &mut Screen, columns: u16, rows_: u16) -> String {
     rows(&draw(screen, columns, rows_)).join("\n")
+}
+
+/// Draws the screen and checks that it contains all these texts.
+#[track_caller]
+fn assert_shows(screen: &mut Screen, columns: u16, rows_: u16, expected: &[&str]) -> String {
+    let text = shown(screen, columns, rows_);
+    for expected in expected {
+        assert!(text.contains(expected), "{expected} is not in\n{text}");
+    }
+    text
 }
 
 fn write(screen: &mut Screen, line: &str) -> Option<Action> {
@@ -97,25 +107,21 @@ fn lose(screen: &mut Screen) {
 fn progress_and_messages_are_shown() {
     let mut screen = connected();
     message(&mut screen, &lobby(), "ada", "Hello you!");
-    let text = shown(&mut screen, 80, 24);
-    for expected in [
+    let of_the_channel = [
         "#lobby",
         "ada: Hello you!",
         "connected",
         "udp://127.0.0.1:5058",
-    ] {
-        assert!(text.contains(expected), "{expected} in\n{text}");
-    }
+    ];
+    assert_shows(&mut screen, 80, 24, &of_the_channel);
     screen.select(0);
-    let text = shown(&mut screen, 80, 24);
-    for expected in [
+    let of_the_log = [
         "connecting to the name server",
         "logging in",
         "connecting to the chat server",
         "connected",
-    ] {
-        assert!(text.contains(expected), "{expected} in\n{text}");
-    }
+    ];
+    assert_shows(&mut screen, 80, 24, &of_the_log);
 }
 
 #[test]
@@ -123,21 +129,20 @@ fn a_lost_connection_counts_down_and_comes_back() {
     let mut screen = connected();
     screen.set_time(Duration::from_secs(10));
     lose(&mut screen);
-    let text = shown(&mut screen, 100, 24);
-    assert!(text.contains("offline, attempt 1 in 4 s"), "{text}");
-    assert!(
-        text.contains("connecting again by itself in 3.2 s"),
-        "{text}"
-    );
+    let expected = [
+        "offline, attempt 1 in 4 s",
+        "connecting again by itself in 3.2 s",
+    ];
+    assert_shows(&mut screen, 100, 24, &expected);
     screen.take_changed();
     assert_eq!(screen.next_change(), Some(Duration::from_secs(11)));
     screen.set_time(Duration::from_millis(10_900));
     assert!(!screen.take_changed(), "nothing to draw before the second");
     screen.set_time(Duration::from_secs(12));
     assert!(screen.take_changed());
-    assert!(shown(&mut screen, 80, 24).contains("attempt 1 in 2 s"));
+    assert_shows(&mut screen, 80, 24, &["attempt 1 in 2 s"]);
     screen.on_event(&state(State::Error, State::ConnectingToFrontEnd));
-    assert!(shown(&mut screen, 80, 24).contains("connecting .."));
+    assert_shows(&mut screen, 80, 24, &["connecting .."]);
     assert_eq!(screen.next_change(), None);
     screen.on_event(&state(
         State::ConnectingToFrontEnd,
@@ -154,9 +159,51 @@ fn a_lost_connection_counts_down_and_comes_back() {
         verified: true,
         new_life: false,
     });
-    let text = shown(&mut screen, 100, 24);
-    assert!(text.contains("back in 1 channel"), "{text}");
-    assert!(text.contains("5 messages are missing here"), "{text}");
+    let expected = ["back in 1 channel", "5 messages are missing here"];
+    assert_shows(&mut screen, 100, 24, &expected);
+}
+
+#[test]
+fn the_help_fits_on_a_small_screen() {
+    let mut screen = connected();
+    assert_eq!(write(&mut screen, "/help"), None);
+    assert_shows(&mut screen, 80, 24, &["/join", "/quit", "//TEXT", "Tab:"]);
+}
+
+#[test]
+fn what_the_user_reads_stays_in_its_place() {
+    let mut screen = connected();
+    for number in 0..100 {
+        message(&mut screen, &lobby(), "ada", &format!("number {number}"));
+    }
+    shown(&mut screen, 80, 24);
+    press(&mut screen, KeyCode::PageUp, KeyModifiers::NONE);
+    let list = |screen: &mut Screen| -> String { rows(&draw(screen, 80, 24))[1..22].join("\n") };
+    let before = list(&mut screen);
+    assert!(before.contains("number 70"), "{before}");
+    // Of several rows, and of other kinds.
+    message(&mut screen, &lobby(), "bob", &"long words ".repeat(40));
+    screen.notice("a notice");
+    screen.problem(&"a problem ".repeat(20));
+    lose(&mut screen);
+    assert_eq!(list(&mut screen), before);
+    // A mistake is shown at once.
+    assert_eq!(write(&mut screen, "/nothing"), None);
+    assert_shows(&mut screen, 80, 24, &["there is no command /nothing"]);
+}
+
+#[test]
+fn tab_completes_the_names_of_statuses() {
+    let mut screen = connected();
+    screen.on_paste("/status a");
+    screen.on_paste("w");
+    press(&mut screen, KeyCode::Tab, KeyModifiers::NONE);
+    assert_eq!(screen.input.text(), "/status away ");
+    screen.on_paste("out");
+    assert!(matches!(
+        screen.on_key(KeyEvent::new(KeyCode::Enter, KeyModifiers::NONE)),
+        Some(Action::Status { .. })
+    ));
 }
 
 #[test]
@@ -223,8 +270,7 @@ fn every_size_is_drawn_without_a_cut_character() {
         }
     }
     screen.select(1);
-    let text = shown(&mut screen, 20, 5);
-    assert!(text.contains("log") && text.contains("offline"), "{text}");
+    assert_shows(&mut screen, 20, 5, &["log", "offline"]);
 }
 
 #[test]
@@ -233,7 +279,7 @@ fn ten_thousand_messages_scroll_to_the_first_one() {
     for number in 0..12_000 {
         message(&mut screen, &lobby(), "ada", &format!("message {number}"));
     }
-    assert!(shown(&mut screen, 80, 24).contains("message 11999"));
+    assert_shows(&mut screen, 80, 24, &["message 11999"]);
     press(&mut screen, KeyCode::PageUp, KeyModifiers::NONE);
     let text = shown(&mut screen, 80, 24);
     assert!(
@@ -257,7 +303,7 @@ fn ten_thousand_messages_scroll_to_the_first_one() {
     for _ in 0..1_000 {
         press(&mut screen, KeyCode::PageDown, KeyModifiers::NONE);
     }
-    assert!(shown(&mut screen, 80, 24).contains("ada: new"));
+    assert_shows(&mut screen, 80, 24, &["ada: new"]);
     assert_eq!(screen.current().unread, 0);
 }
 
@@ -289,7 +335,7 @@ fn tabs_count_what_was_not_seen() {
         })
     );
     assert_eq!(write(&mut screen, "/dance"), None);
-    assert!(shown(&mut screen, 80, 24).contains("no command /dance"));
+    assert_shows(&mut screen, 80, 24, &["no command /dance"]);
     assert_eq!(
         screen.on_key(KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL)),
         Some(Action::Quit)
@@ -305,7 +351,7 @@ fn strangers_cannot_open_tabs_without_end() {
     }
     assert_eq!(screen.conversations.len(), 100);
     screen.select(0);
-    assert!(shown(&mut screen, 80, 24).contains("stranger 499: hi"));
+    assert_shows(&mut screen, 80, 24, &["stranger 499: hi"]);
 }
 
 #[test]
@@ -389,10 +435,10 @@ fn the_picture_of_the_readme_is_what_the_program_draws() {
         &mut screen,
         &lobby(),
         "ada",
-        "Hello you! Say something to me, or ask dice to roll 2d6.",
+        "Hello you! Write something to me, or ask dice to roll 2d6.",
     );
     message(&mut screen, &lobby(), "you", "dice: roll 2d6");
-    message(&mut screen, &lobby(), "dice", "you rolls 2d6: 5 + 4 = 9");
+    message(&mut screen, &lobby(), "dice", "2d6 for you: 5 + 4 = 9");
     screen.set_time(Duration::from_secs(60));
     lose(&mut screen);
     screen.on_event(&state(State::Error, State::ConnectingToFrontEnd));

@@ -223,6 +223,52 @@ fn a_line_that_is_cut_for_ten_seconds_loses_no_message() {
     terminal.wait_for("restored");
 }
 
+/// More than the program reads at once, with a resize at the same moment: neither may wait for the next key.
+#[test]
+fn keys_that_come_together_with_a_resize_are_not_kept_waiting() {
+    let host = Host::start();
+    let terminal = chatting(80, 24, &host.url());
+    for round in 0..10 {
+        terminal.resize(81 + round, 24);
+        terminal.line(&format!("{}end-{round}", "long words ".repeat(200)));
+        terminal.wait_for(&format!("end-{round}"));
+    }
+}
+
+#[test]
+fn commands_answer_in_the_terminal() {
+    let host = Host::start();
+    // Without --user: the user of the machine.
+    let url = host.url();
+    let terminal = Terminal::start(80, 24, &["--server", &url, "--app-id", "app"]);
+    terminal.wait_for("#lobby");
+    for (line, answer) in [
+        ("hello", "you: hello"),
+        ("/help", "- Tab: complete"),
+        ("/jo", "did you mean /join?"),
+        ("/part nowhere", "you are not in #nowhere"),
+        ("/prop topic", "refused SetProperties"),
+        ("/status away at lunch", "you are away"),
+        ("/friend bob", "○ bob offline"),
+        ("/stats", "messages received"),
+        ("/join #second", "#second"),
+        ("//slash", "you: /slash"),
+        ("/msg @bob hi", "@bob"),
+        ("/part", "#second"),
+        ("/region nowhere", "choose another region"),
+        ("/drop", "there is no connection to cut"),
+        ("/prop topic=x", "there is no connection"),
+        ("/region eu", "connected | you"),
+        ("/drop", "the connection ended"),
+    ] {
+        terminal.line(line);
+        terminal.wait_for(answer);
+    }
+    terminal.line("/quit");
+    let (status, shown) = terminal.end();
+    assert!(status.success() && !shown.is_in_use, "{status}");
+}
+
 #[test]
 fn ctrl_c_leaves_the_terminal_as_it_was() {
     let terminal = Terminal::start(80, 24, &[]);
