@@ -3,6 +3,7 @@
 use crate::latency::Latency;
 use crate::timeline::{Second, Timeline};
 use chat_std_io::Timestamp;
+use std::collections::HashMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The messages of a run and their deliveries.
@@ -19,6 +20,11 @@ pub(crate) struct Deliveries {
     lengths: Vec<usize>,
     /// For each client one bit per message of its channel: whether it has received it.
     seen: Vec<Vec<u64>>,
+    /// The messages that a server has not confirmed yet, by publisher and token, if the clients report
+    /// what became of each.
+    open: Option<HashMap<(usize, u64), usize>>,
+    /// Messages of which it is unknown whether the server got them.
+    pub(crate) unconfirmed: u64,
     /// Messages that a client did not accept for sending.
     pub(crate) refused: u64,
     /// Deliveries that must happen: messages times the clients in their channel.
@@ -40,13 +46,20 @@ struct Published {
     channel: usize,
     /// Its position among the messages of the channel.
     position: usize,
+    /// Clients that must receive it, and that have.
+    receivers: u64,
+    received: u64,
+    /// Whether the server confirmed it, or may yet. Otherwise nobody must receive it.
+    required: bool,
     /// When it was to be published. The time at which it was would hide that the test fell behind.
     due: Timestamp,
 }
 
 impl Deliveries {
     /// Begins without messages, for so many channels and messages of this length.
-    pub(crate) fn new(channels: usize, bytes: usize) -> Self {
+    /// With `confirmed` each of them ends in [`Deliveries::on_sent`] or
+    /// [`Deliveries::on_unconfirmed`].
+    pub(crate) fn new(channels: usize, bytes: usize, confirmed: bool) -> Self {
         let since_epoch = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
@@ -57,6 +70,8 @@ impl Deliveries {
             messages: Vec::new(),
             lengths: vec![0; channels],
             seen: Vec::new(),
+            open: confirmed.then(HashMap::new),
+            unconfirmed: 0,
             refused: 0,
             expected: 0,
             received: 0,
@@ -81,20 +96,27 @@ impl Deliveries {
         text
     }
 
-    /// Notes that the message with [`Deliveries::next_text`] was published in this channel, and must
-    /// reach so many clients.
+    /// Notes that the message with [`Deliveries::next_text`] was published in this channel by a client
+    /// (with its token), and must reach so many clients.
     pub(crate) fn on_published(
         &mut self,
         channel: usize,
         now: Timestamp,
         due: Timestamp,
+        publisher: (usize, u64),
         receivers: usize,
     ) {
         let position = self.lengths[channel];
         self.lengths[channel] += 1;
+        if let Some(open) = &mut self.open {
+            open.insert(publisher, self.messages.len());
+        }
         self.messages.push(Published {
             channel,
             position,
+            receivers: receivers as u64,
+            received: 0,
+            required: true,
             due,
         });
         self.expected += receivers as u64;
@@ -112,7 +134,10 @@ impl Deliveries {
         now: Timestamp,
         text: &str,
     ) {
-        let Some(message) = self.message(text) else {
+        let Some(number) = self.number(text) else {
+            return;
+        };
+        let Some(message) = self.messages.get_mut(number) else {
             return;
         };
         debug_assert_eq!(
@@ -132,7 +157,11 @@ impl Deliveries {
             return;
         }
         seen[word] |= bit;
+        message.received += 1;
         self.received += 1;
+        if !message.required {
+            self.expected += 1;
+        }
         let latency = now.since(message.due);
         self.latency.record(latency);
         self.of_step.record(latency);
@@ -158,9 +187,30 @@ impl Deliveries {
             .map_or_else(Vec::new, |timeline| timeline.finish(now))
     }
 
-    fn message(&self, text: &str) -> Option<Published> {
+    /// Notes that a message reached the server.
+    pub(crate) fn on_sent(&mut self, publisher: usize, token: u64) {
+        if let Some(open) = &mut self.open {
+            open.remove(&(publisher, token));
+        }
+    }
+
+    /// Notes that a message may not have reached the server: only the deliveries that happen count.
+    pub(crate) fn on_unconfirmed(&mut self, publisher: usize, token: u64) {
+        let open = self.open.as_mut();
+        let Some(number) = open.and_then(|open| open.remove(&(publisher, token))) else {
+            return;
+        };
+        if let Some(message) = self.messages.get_mut(number) {
+            message.required = false;
+            self.expected -= message.receivers.saturating_sub(message.received);
+            self.unconfirmed += 1;
+        }
+    }
+
+    /// The number of the message with this text.
+    fn number(&self, text: &str) -> Option<usize> {
         let (number, _) = text.strip_prefix(&self.prefix)?.split_once(' ')?;
-        self.messages.get(number.parse::<usize>().ok()?).copied()
+        number.parse().ok()
     }
 }
 
@@ -172,12 +222,12 @@ mod tests {
     #[test]
     fn each_delivery_counts_once_and_from_the_time_it_was_due() {
         let at = Timestamp::from_millis;
-        let mut deliveries = Deliveries::new(2, 100);
+        let mut deliveries = Deliveries::new(2, 100, false);
         let mut texts = Vec::new();
         for number in 0..200 {
             let text = deliveries.next_text();
             assert_eq!(text.len(), 100);
-            deliveries.on_published(number % 2, at(20), at(10), 3);
+            deliveries.on_published(number % 2, at(20), at(10), (0, number as u64), 3);
             texts.push(text);
         }
         assert_eq!((deliveries.published(), deliveries.expected), (200, 600));
@@ -198,15 +248,37 @@ mod tests {
     #[test]
     fn other_texts_are_no_deliveries() {
         let at = Timestamp::from_millis;
-        let mut deliveries = Deliveries::new(1, 32);
+        let mut deliveries = Deliveries::new(1, 32, false);
         let text = deliveries.next_text();
         deliveries.on_received(0, 0, at(1), &text);
-        deliveries.on_published(0, at(1), at(1), 1);
+        deliveries.on_published(0, at(1), at(1), (0, 1), 1);
         for other in ["", "load", "load 1-1 0 ", "hello", &text[..text.len() - 25]] {
             deliveries.on_received(0, 0, at(1), other);
         }
         assert_eq!((deliveries.received, deliveries.duplicates), (0, 0));
         deliveries.on_received(0, 0, at(1), &text);
         assert_eq!(deliveries.received, 1);
+    }
+
+    #[test]
+    fn a_message_that_may_not_have_reached_the_server_must_reach_nobody() {
+        let at = Timestamp::from_millis;
+        let mut deliveries = Deliveries::new(1, 40, true);
+        let mut texts = Vec::new();
+        for token in 1..=3 {
+            texts.push(deliveries.next_text());
+            deliveries.on_published(0, at(1), at(1), (7, token), 3);
+        }
+        deliveries.on_received(0, 0, at(2), &texts[1]);
+        deliveries.on_sent(7, 1);
+        deliveries.on_unconfirmed(7, 1);
+        assert_eq!((deliveries.expected, deliveries.unconfirmed), (9, 0));
+        deliveries.on_unconfirmed(7, 2);
+        deliveries.on_unconfirmed(7, 2);
+        deliveries.on_unconfirmed(8, 3);
+        assert_eq!((deliveries.expected, deliveries.unconfirmed), (7, 1));
+        // It had reached the server, after all.
+        deliveries.on_received(1, 0, at(3), &texts[1]);
+        assert_eq!((deliveries.expected, deliveries.received), (8, 2));
     }
 }

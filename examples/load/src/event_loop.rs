@@ -16,11 +16,9 @@
 //! valid entry, and moving a deadline costs nothing.
 
 use crate::arguments::Driver;
-use crate::loopback;
 use chat_std_io::{ChatClient, Event, IoStats, Session, Timestamp};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Registry, Token};
-use socket2::SockRef;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::io;
@@ -38,8 +36,6 @@ pub(crate) struct EventLoop {
     driver: Driver,
     /// The time of the next frame, with [`Driver::Session`].
     next_frame: Timestamp,
-    /// Whether a connection to another machine ends the test.
-    loopback_only: bool,
     poll: Poll,
     events: Events,
     clock: Instant,
@@ -85,11 +81,10 @@ impl EventLoop {
     ///
     /// # Errors
     /// [`io::Error`] if the system does not provide a poll.
-    pub(crate) fn new(sessions: usize, driver: Driver, loopback_only: bool) -> io::Result<Self> {
+    pub(crate) fn new(sessions: usize, driver: Driver) -> io::Result<Self> {
         Ok(Self {
             driver,
             next_frame: Timestamp::ZERO,
-            loopback_only,
             poll: Poll::new()?,
             events: Events::with_capacity(MAX_EVENTS_PER_POLL),
             clock: Instant::now(),
@@ -163,8 +158,7 @@ impl EventLoop {
     /// with the number of its session, and may call the client.
     ///
     /// # Errors
-    /// [`io::Error`] if waiting fails, or if a session is connected to another machine although only
-    /// this one may be tested. An error of a socket is passed to its client instead.
+    /// [`io::Error`] if waiting fails. An error of a socket is passed to its client instead.
     pub(crate) fn poll(
         &mut self,
         until: Timestamp,
@@ -240,14 +234,8 @@ impl EventLoop {
         entry.queued = false;
         self.passes += 1;
         entry.session.service();
-        let mut changed = false;
         while let Some(event) = entry.session.poll_event() {
-            changed = true;
             on_event(index, now, &mut entry.session.chat, event);
-        }
-        // A client that was sent to another server reports events before it takes part in the load.
-        if changed && self.loopback_only {
-            check_peers(&entry.session)?;
         }
         let open = match self.driver {
             Driver::Loop => watch(self.poll.registry(), Token(index), &entry.session)?,
@@ -294,18 +282,6 @@ impl Entry {
             ready.push_back(index);
         }
     }
-}
-
-/// Refuses a session that is connected to another machine.
-fn check_peers(session: &Session) -> io::Result<()> {
-    for socket in session.sockets() {
-        // A socket that is not connected yet has no peer.
-        let peer = SockRef::from(&socket.socket).peer_addr().ok();
-        if let Some(peer) = peer.and_then(|peer| peer.as_socket()) {
-            loopback::check_peer(peer).map_err(io::Error::other)?;
-        }
-    }
-    Ok(())
 }
 
 /// Watches the sockets of a session for its present interests. Returns their number.

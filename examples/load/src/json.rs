@@ -54,7 +54,7 @@ pub(crate) fn report(options: &Options, report: &Report) -> Value {
             "away": report.away,
             "disconnected": report.left,
         },
-        "messages": { "published": report.published, "refused": report.refused },
+        "messages": { "published": report.published, "refused": report.refused, "unconfirmed": report.unconfirmed },
         "deliveries": {
             "expected": report.expected,
             "received": report.received,

@@ -1,9 +1,10 @@
 //! [`Population`]: the state of all users, computed from the events of their clients.
 
 use crate::deliveries::Deliveries;
+use crate::loopback;
 use chat_std_io::{
-    ChannelOutcome, ChatClient, Content, Event, Messages, Outcome, State, SubscribeOptions,
-    Timestamp,
+    CauseKind, ChannelOutcome, ChatClient, Content, Event, Messages, Outcome, State,
+    SubscribeOptions, Timestamp,
 };
 use std::collections::BTreeMap;
 
@@ -26,6 +27,8 @@ pub(crate) struct Population {
     restores: bool,
     /// How often one was back in the channel.
     pub(crate) restores_done: u64,
+    /// The reason to end the test: the name server sent a client to another machine.
+    pub(crate) sent_elsewhere: Option<String>,
     /// Each cause of a failure, with its count and the first user.
     pub(crate) causes: BTreeMap<String, (usize, usize)>,
 }
@@ -75,13 +78,14 @@ impl Population {
     pub(crate) fn new(channels: Vec<String>, restores: bool, message_bytes: usize) -> Self {
         debug_assert!(!channels.is_empty(), "each user needs a channel");
         Self {
-            deliveries: Deliveries::new(channels.len(), message_bytes),
+            deliveries: Deliveries::new(channels.len(), message_bytes, restores),
             next_publisher: (0..channels.len()).collect(),
             channels,
             users: Vec::new(),
             counts: [0; 7],
             restores,
             restores_done: 0,
+            sent_elsewhere: None,
             causes: BTreeMap::new(),
         }
     }
@@ -237,7 +241,22 @@ impl Population {
             Event::ReconnectGaveUp { cause } => {
                 self.fail(index, &format!("the client gave up coming back: {cause}"));
             }
+            Event::Error { cause, message, .. } if cause.kind == CauseKind::FrontEndNotAllowed => {
+                let text = loopback::sent_elsewhere(&message);
+                self.note(index, &text);
+                self.sent_elsewhere = Some(text);
+            }
             Event::Error { message, .. } => self.note(index, &message),
+            Event::MessageSent { token, .. } => self.deliveries.on_sent(index, token.number()),
+            // With restore a connection may end while a message is on its way to the server.
+            Event::MessageUnconfirmed { token } => {
+                self.deliveries.on_unconfirmed(index, token.number());
+            }
+            Event::MessageRefused { token, error, .. } => {
+                self.deliveries.on_unconfirmed(index, token.number());
+                self.deliveries.refused += 1;
+                self.note(index, &format!("publishing: {error}"));
+            }
             Event::BadMessage(bad) => self.note(
                 index,
                 &format!("a message that does not decode: {}", bad.error),

@@ -27,6 +27,9 @@ pub(crate) struct Report {
     pub(crate) published: u64,
     /// Messages that a client did not accept for sending.
     pub(crate) refused: u64,
+    /// Messages of which it is unknown whether the server got them, because the connection ended: they
+    /// need not reach anybody.
+    pub(crate) unconfirmed: u64,
     /// Deliveries that had to happen: messages times the clients in their channel.
     pub(crate) expected: u64,
     /// Deliveries, each counted once.

@@ -83,7 +83,13 @@ impl Report {
             "messages published",
             grouped(self.published),
             counted(self.server.map(|it| it.messages)),
-            "",
+            &match self.unconfirmed {
+                0 => String::new(),
+                count => format!(
+                    "{} lost on the way to the server, or unknown",
+                    grouped(count)
+                ),
+            },
         )?;
         let rate = self
             .deliveries_per_second()

@@ -511,3 +511,21 @@ fn clients_that_are_sent_to_another_machine_end_the_test() {
     );
     server.stop().unwrap();
 }
+
+#[test]
+fn a_rate_that_is_too_high_ends_the_traffic_with_advice() {
+    let options = Options {
+        channels: 1,
+        traffic: Duration::from_millis(300),
+        rate: u32::MAX,
+        delivery_timeout: Duration::from_millis(200),
+        ..with_traffic(Transport::Tcp, Driver::Loop)
+    };
+    let (report, text) = run_to_text(&options);
+    assert!(report.refused > 0, "{text}{report}");
+    assert!(
+        report.to_string().contains("choose a lower --rate"),
+        "{text}{report}"
+    );
+    assert!(!report.failures().is_empty());
+}

@@ -103,6 +103,7 @@ impl Run<'_> {
         let deliveries = &self.population.deliveries;
         self.report.published = deliveries.published();
         self.report.refused = deliveries.refused;
+        self.report.unconfirmed = deliveries.unconfirmed;
         self.report.expected = deliveries.expected;
         self.report.received = deliveries.received;
         self.report.duplicates = deliveries.duplicates;

@@ -3,7 +3,7 @@
 use super::{Run, Total};
 use crate::population::Stage;
 use crate::report::Seconds;
-use crate::table::grouped;
+use crate::table::{grouped, milliseconds};
 use chat_std_io::{PublishOptions, Timestamp};
 use std::io;
 use std::time::Duration;
@@ -22,24 +22,44 @@ impl Run<'_> {
         // As a number with a fraction: rounded intervals would add up to another rate.
         let mut due_us = 0.0;
         let mut channel = 0;
-        while self.event_loop.now() < end {
-            let due = self.begin.plus_micros(due_us as u64);
-            if due < end && due <= self.event_loop.now() {
-                let receivers = self.publish_in(channel, due)?;
-                due_us += receivers.max(1) as f64 * 1e6 / f64::from(self.options.rate);
-                channel = (channel + 1) % self.options.channels;
-            } else {
-                self.poll(due.min(end))?;
+        let give_up = end.plus(self.options.delivery_timeout);
+        loop {
+            let (now, due) = (self.event_loop.now(), self.begin.plus_micros(due_us as u64));
+            if due >= end {
+                break;
             }
+            if due > now {
+                self.poll(due)?;
+                continue;
+            }
+            // Messages that were due before the end are published, however late it is.
+            if now >= give_up {
+                let late = Seconds(now.since(due));
+                let cause = format!("the test is {late} s behind: choose a lower --rate");
+                self.population.note(0, &cause);
+                self.population.deliveries.refused += 1;
+                break;
+            }
+            let receivers = self.publish_in(channel, due)?;
+            due_us += receivers.max(1) as f64 * 1e6 / f64::from(self.options.rate);
+            channel = (channel + 1) % self.options.channels;
         }
-        let seconds = self.population.deliveries.end_timeline(end);
+        while self.event_loop.now() < end {
+            self.poll(end)?;
+        }
+        self.report.traffic = self.elapsed();
+        let now = self.event_loop.now();
+        // The first moments after the end would be a second of their own.
+        let late = now.since(end) > Duration::from_millis(500);
+        self.report.seconds = self
+            .population
+            .deliveries
+            .end_timeline(if late { now } else { end });
         self.wait_for_deliveries(before)?;
         let now = self.sample_usage();
         let (clients, server) = now.processor_since(&usage);
         self.report.used.clients_traffic_s = clients;
         self.report.used.server_traffic_s = server;
-        self.report.seconds = seconds;
-        self.report.traffic = length;
         self.end_messages(before)
     }
 
@@ -75,10 +95,11 @@ impl Run<'_> {
             .publish_message(name, text.as_str(), &PublishOptions::new());
         let receivers = self.population.receivers(channel);
         match published {
-            Ok(_) => self
-                .population
-                .deliveries
-                .on_published(channel, now, due, receivers),
+            Ok(token) => {
+                let publisher = (publisher, token.number());
+                let deliveries = &mut self.population.deliveries;
+                deliveries.on_published(channel, now, due, publisher, receivers);
+            }
             Err(error) => {
                 self.population.deliveries.refused += 1;
                 self.population
@@ -101,7 +122,8 @@ impl Run<'_> {
     /// The expected and the received deliveries since `before`.
     fn counted_since(&self, before: (u64, u64)) -> (u64, u64) {
         let (expected, received) = self.counted();
-        (expected - before.0, received - before.1)
+        // Messages of an earlier step may turn out to be unconfirmed.
+        (expected.saturating_sub(before.0), received - before.1)
     }
 
     /// Waits until each client has received every message that its channel got since `before`.
@@ -128,14 +150,14 @@ impl Run<'_> {
             return self.end_step(format_args!("no client received a message within {wait} s"));
         };
         let line = format!(
-            "{} of {} deliveries: the first after {} s, half of them after {} s, 99 % after {} s, the last \
-             after {} s",
+            "{} of {} deliveries, in ms: the first after {:.1}, half of them after {:.1}, 99 % after {:.1}, the last \
+             after {:.1}",
             grouped(received),
             grouped(expected),
-            Seconds(latency.lowest),
-            Seconds(latency.p50),
-            Seconds(latency.p99),
-            Seconds(latency.highest)
+            milliseconds(latency.lowest),
+            milliseconds(latency.p50),
+            milliseconds(latency.p99),
+            milliseconds(latency.highest)
         );
         self.end_step(format_args!("{line}"))
     }

@@ -7,6 +7,7 @@ mod progress;
 
 use crate::arguments::Options;
 use crate::event_loop::EventLoop;
+use crate::loopback;
 use crate::population::{Population, Stage};
 use crate::process;
 use crate::report::{Report, Seconds};
@@ -95,7 +96,7 @@ impl<'a> Run<'a> {
         server: &'a ServerSide,
         out: &'a mut dyn Write,
     ) -> Result<Self, Box<dyn Error>> {
-        let event_loop = EventLoop::new(options.clients, options.driver, !options.owns_server)?;
+        let event_loop = EventLoop::new(options.clients, options.driver)?;
         Ok(Self {
             options,
             server,
@@ -149,6 +150,11 @@ impl<'a> Run<'a> {
             .presence_cap_bytes(CAP_BYTES)
             // The logs of ten thousand clients are rarely of use, and cost time.
             .log_level(options.log_level);
+        let config = if options.owns_server {
+            config
+        } else {
+            config.allowed_front_ends(loopback::front_ends(self.server.url()))
+        };
         let config = if options.restore {
             config.restore(Restore::new().attempts(RESTORE_ATTEMPTS))
         } else {
@@ -174,6 +180,10 @@ impl<'a> Run<'a> {
                 let session = self.session(self.population.started())?;
                 self.event_loop.add(session);
                 self.population.start();
+            }
+            if let Some(error) = self.population.sent_elsewhere.take() {
+                self.progress.clear();
+                return Err(error.into());
             }
             if self.population.started() == clients && self.population.starting() == 0 {
                 break;

@@ -3,7 +3,7 @@
 use super::Run;
 use crate::population::Stage;
 use crate::report::Seconds;
-use crate::table::grouped;
+use crate::table::{grouped, milliseconds};
 use chat_std_io::Timestamp;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::fmt::Arguments;
@@ -50,6 +50,11 @@ impl Progress {
             next: Timestamp::ZERO,
             last: (0, Timestamp::ZERO),
         }
+    }
+
+    /// Removes the bar.
+    pub(super) fn clear(&self) {
+        self.bar.finish_and_clear();
     }
 
     /// The time until the next picture or line.
@@ -122,7 +127,7 @@ impl Run<'_> {
 
     /// Ends a step with its result and its processor time.
     pub(super) fn end_step(&mut self, result: Arguments<'_>) -> io::Result<()> {
-        self.progress.bar.finish_and_clear();
+        self.progress.clear();
         let step = self.progress.step;
         self.print(format_args!("{step:8} {result}"))?;
         let (clients, server) = self.sample_usage().processor_since(&self.usage_at_begin);
@@ -219,7 +224,7 @@ impl Run<'_> {
             );
         }
         if let Some(latency) = population.deliveries.of_step.percentiles() {
-            text += &format!(", p99 {} s", Seconds(latency.p99));
+            text += &format!(", p99 {:.1} ms", milliseconds(latency.p99));
         }
         text
     }
