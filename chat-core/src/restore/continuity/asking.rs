@@ -45,7 +45,7 @@ impl Continuity {
             let is_full = messages >= full_answer;
             if !held && self.proven {
                 self.end_question(around);
-                self.ask_for_cut(around);
+                self.ask_for_dropped(around);
             } else if held && is_full {
                 self.end_question(around);
                 if full_answer >= around.questions.full_answer() {
@@ -70,9 +70,14 @@ impl Continuity {
         open.question.as_ref().map(|question| question.kind)
     }
 
+    /// Whether the client may ask the server once more.
+    pub(super) fn can_ask(&self, around: &Surroundings<'_>) -> bool {
+        around.may_ask && self.asked < MAX_QUESTIONS.saturating_add(self.filled)
+    }
+
     /// Asks the server if that is allowed. Returns whether it is.
     pub(super) fn ask(&mut self, around: &mut Surroundings<'_>, kind: QuestionKind) -> bool {
-        if !around.may_ask || self.asked >= MAX_QUESTIONS.saturating_add(self.filled) {
+        if !self.can_ask(around) {
             return false;
         }
         self.asked += 1;
@@ -85,13 +90,23 @@ impl Continuity {
         true
     }
 
-    /// Asks again for messages that were dropped because of a cap.
-    pub(super) fn ask_for_cut(&mut self, around: &mut Surroundings<'_>) {
-        let cut = self
-            .open
-            .as_mut()
-            .is_some_and(|open| core::mem::take(&mut open.cut));
-        if cut {
+    /// Asks again for messages that were dropped.
+    pub(super) fn ask_for_dropped(&mut self, around: &mut Surroundings<'_>) {
+        let Some(open) = &mut self.open else {
+            return;
+        };
+        let (cut, undecided) = (
+            core::mem::take(&mut open.cut),
+            core::mem::take(&mut open.undecided),
+        );
+        if self.question() == Some(QuestionKind::Everything) {
+            // The answer has them, too.
+            return;
+        }
+        if undecided {
+            // They may be far below the position.
+            self.ask(around, QuestionKind::Everything);
+        } else if cut {
             self.ask(around, QuestionKind::Overlap);
         }
     }
@@ -182,7 +197,7 @@ impl Continuity {
             // message decides.
             self.ask(around, QuestionKind::Everything);
         }
-        self.ask_for_cut(around);
+        self.ask_for_dropped(around);
         debug_assert!(self.is_consistent(), "{self:?}");
         steps
     }

@@ -3,6 +3,7 @@
 
 use crate::messages::{Messages, Origin};
 use alloc::vec::Vec;
+use photon_proto::Timestamp;
 
 /// Messages of one event with consecutive ids. They share the memory of the event.
 #[derive(Debug)]
@@ -57,6 +58,11 @@ impl Held {
 
     pub(super) fn first_id(&self) -> Option<i32> {
         self.pieces.first().map(|piece| piece.first)
+    }
+
+    /// When the message with the lowest id arrived; `None` without one.
+    pub(super) fn since(&self) -> Option<Timestamp> {
+        Some(self.pieces.first()?.messages.get(0)?.received)
     }
 
     /// Adds a piece. It replaces held messages with the same ids: if they differ, a new life of the
@@ -153,6 +159,12 @@ impl Holes {
             origin,
         });
         self.limit();
+    }
+
+    /// Whether `first` to `last` are in one hole.
+    pub(super) fn contain(&self, first: i32, last: i32) -> bool {
+        let mut holes = self.0.iter();
+        holes.any(|hole| hole.first <= first && last <= hole.last)
     }
 
     /// Whether a hole ends within `first` to `last`.

@@ -10,6 +10,12 @@ impl Continuity {
         self.open.as_ref().is_some_and(|open| !open.held.is_empty())
     }
 
+    /// Whether the first held message has waited for longer than any answer to a question can take.
+    pub(super) fn is_held_overdue(&self, around: &Surroundings<'_>) -> bool {
+        let since = self.open.as_ref().and_then(|open| open.held.since());
+        since.is_some_and(|at| at.plus_millis(around.questions.window_ms()) <= around.now)
+    }
+
     pub(super) fn hold(&mut self, around: &mut Surroundings<'_>, first: i32, messages: Messages) {
         let held = &mut self.open.get_or_insert_default().held;
         around.questions.held.release(held.bytes());

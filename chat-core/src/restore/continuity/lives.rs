@@ -3,7 +3,7 @@
 
 use super::arrival::Arrival;
 use super::fingerprint::{self, Fingerprint};
-use super::{Cached, Continuity, Recent, Surroundings, is_within};
+use super::{Cached, Continuity, QuestionKind, Recent, Surroundings, is_within};
 use crate::messages::Message;
 use photon_proto::{HashKeys, Timestamp};
 
@@ -27,7 +27,7 @@ impl Continuity {
             {
                 return false;
             }
-            (ends_below && !self.fills_hole(arrival))
+            (ends_below && !self.fills_hole(keys, arrival))
                 || (contains_position && !self.is_same(keys, arrival, from))
         } else if contains_position {
             self.proven = self.is_same(keys, arrival, from);
@@ -41,6 +41,26 @@ impl Continuity {
             // life may begin with the same words; the part with the position decides.
             ends_below && !(self.compares_any(arrival, from) && self.is_same(keys, arrival, from))
         }
+    }
+
+    /// Whether nothing shows the life of an event: the client has asked, and the event is a part of the
+    /// answer with messages none of which was delivered, because they are in a hole or below all
+    /// others. It is no sign of another life, which would begin just so.
+    pub(super) fn is_undecided(
+        &self,
+        around: &Surroundings<'_>,
+        arrival: &Arrival<'_, impl Cached>,
+    ) -> bool {
+        let is_unknown = || {
+            let open = self.open.as_ref();
+            arrival.last < self.lowest
+                || open.is_some_and(|open| open.holes.contain(arrival.first, arrival.last))
+        };
+        !self.proven
+            && arrival.last < self.position
+            && self.question() == Some(QuestionKind::Overlap)
+            && self.can_ask(around)
+            && is_unknown()
     }
 
     /// Where the last messages begin in an event with this first id.
@@ -78,11 +98,13 @@ impl Continuity {
     }
 
     /// Whether an event is an answer that comes later than answers usually do: it ends a hole. One
-    /// message alone may be a live one of another life.
-    pub(super) fn fills_hole(&self, arrival: &Arrival<'_, impl Cached>) -> bool {
+    /// message alone may be a live one of another life, and so may several that a server sends
+    /// together: around the hole they would differ from what was delivered.
+    pub(super) fn fills_hole(&self, keys: &HashKeys, arrival: &Arrival<'_, impl Cached>) -> bool {
         let open = self.open.as_ref();
         arrival.len() > 1
             && open.is_some_and(|open| open.holes.has_end_within(arrival.first, arrival.last))
+            && self.is_same(keys, arrival, arrival.first)
     }
 
     /// Whether an event contains, from the id `from` on, one of the messages that were delivered

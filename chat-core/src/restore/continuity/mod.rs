@@ -109,6 +109,8 @@ struct Open {
     expects_history: bool,
     /// Whether messages were dropped because of a cap.
     cut: bool,
+    /// Whether messages were dropped because nothing showed their life.
+    undecided: bool,
     /// Whether [`Questions`] looks at the channel after its window.
     watched: bool,
     anchor: Anchor,
@@ -128,7 +130,11 @@ impl Open {
     /// Whether nothing is left of it after its window, in which the history and the anchor had to
     /// arrive. The holes stay: the next connection may fill them.
     fn is_over(&self) -> bool {
-        self.held.is_empty() && self.question.is_none() && self.holes.is_empty() && !self.cut
+        self.held.is_empty()
+            && self.question.is_none()
+            && self.holes.is_empty()
+            && !self.cut
+            && !self.undecided
     }
 }
 
@@ -246,6 +252,9 @@ impl Continuity {
             // A first subscription starts with whatever arrives.
             self.known = true;
             self.deliver(first, messages, &mut steps);
+        } else if self.is_undecided(around, &arrival) {
+            // The part with the position decides, and then the client asks again.
+            self.open.get_or_insert_default().undecided = true;
         } else if self.is_other_life(around, &arrival) {
             self.begin_life(around, first, messages, &mut steps);
         } else {
@@ -300,7 +309,8 @@ impl Continuity {
         arrival: &Arrival<'_, impl Cached>,
         steps: &mut Vec<Step>,
     ) {
-        let is_answer = self.was_asked(around.now) || self.fills_hole(arrival);
+        let is_answer =
+            self.was_asked(around.now) || self.fills_hole(around.questions.keys(), arrival);
         let (first, last) = (arrival.first, arrival.last.min(self.position));
         let known = last.abs_diff(first) as usize + 1;
         let taken = steps.len();
@@ -352,6 +362,11 @@ impl Continuity {
         messages: Messages,
         steps: &mut Vec<Step>,
     ) {
+        // While the program slept, no deadline released what is held, and the next life began. What was
+        // due long before belongs to the life before.
+        if self.is_held_overdue(around) {
+            self.release(around, steps);
+        }
         steps.push(Step::Gap {
             after: self.position,
             missing: None,

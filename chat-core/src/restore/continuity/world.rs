@@ -1,6 +1,8 @@
 //! A model of one channel, one server and one client, in virtual time: the servers of scenarios s02
 //! to s04 and s21, against [`Continuity`] alone.
 
+mod script;
+
 use super::{Cached, Continuity, Fingerprint, Questions, Step, Surroundings};
 use crate::config::ChatConfig;
 use crate::messages::{Message, Messages, MessagesBuilder, Origin};
@@ -379,7 +381,7 @@ impl World {
         let pieces = messages.chunk_by(|one, next| next.1 == one.1 + 1 && next.0 == one.0);
         for piece in pieces {
             let (first, last) = (piece[0].1, piece[piece.len() - 1].1);
-            let event = event_of(piece);
+            let event = event_of(piece, self.now);
             let steps = if self.continuity.is_next(first) {
                 self.continuity.advance(first, last);
                 vec![Step::Deliver(event)]
@@ -493,7 +495,7 @@ impl World {
     }
 }
 
-fn event_of(messages: &[Key]) -> Messages {
+fn event_of(messages: &[Key], at_ms: u64) -> Messages {
     let mut builder = MessagesBuilder::default();
     for _ in messages {
         builder.sender_text(b"bob");
@@ -502,8 +504,9 @@ fn event_of(messages: &[Key]) -> Messages {
         let text: String = (life * 100_000 + id).to_string();
         builder.text_for_tests(text.as_bytes());
     }
+    let received = Timestamp::from_millis(at_ms);
     builder
-        .finish(Timestamp::ZERO, messages.last().map(|last| last.1), None)
+        .finish(received, messages.last().map(|last| last.1), None)
         .expect("valid texts")
 }
 
@@ -586,7 +589,7 @@ pub(super) fn play(case: Case, seed: u64) -> (Broken, u64) {
 fn messages_of_different_lives_differ() {
     let keys = HashKeys::new(&mut Random::new([1; 32]));
     let print = |key| {
-        let event = event_of(&[key]);
+        let event = event_of(&[key], 0);
         Fingerprint::of(&keys, &event.get(0).expect("one message"))
     };
     assert!(print((1, 5)).is_same(print((1, 5))));
