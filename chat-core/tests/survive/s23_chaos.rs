@@ -170,7 +170,13 @@ fn act(world: &mut World, rng: &mut Rng, stalls: bool, calm_ms: &mut [u64]) {
 
 /// Whether messages were lost, doubled or reordered. A gap that was avoidable is less.
 fn is_severe(broken: &[Violation]) -> bool {
-    broken.iter().any(|one| one.kind != Kind::AvoidableGap)
+    let mut others = broken.iter().filter(|one| is_broken(one));
+    others.any(|one| one.kind != Kind::AvoidableGap)
+}
+
+/// Whether a promise is broken. A documented end is none, and is only counted.
+fn is_broken(one: &Violation) -> bool {
+    one.kind != Kind::FreshTokenRefused
 }
 
 #[test]
@@ -194,8 +200,9 @@ fn s23_chaos_breaks_no_promise() {
         for kind in of_run {
             *kinds.entry((class, kind)).or_default() += 1;
         }
-        if class == Class::Timely && !broken.is_empty() {
-            let list: Vec<String> = broken.iter().take(3).map(ToString::to_string).collect();
+        let breaks = broken.iter().filter(|one| is_broken(one));
+        let list: Vec<String> = breaks.take(3).map(ToString::to_string).collect();
+        if class == Class::Timely && !list.is_empty() {
             failures.push(format!(
                 "seed {seed}: {}\n  SURVIVE_SEEDS=1 SURVIVE_FIRST={seed} cargo test -p photon-chat-core --test survive s23 -- --nocapture",
                 list.join("; ")
@@ -211,6 +218,13 @@ fn s23_chaos_breaks_no_promise() {
         "{} of {seeds} seeds\n{}",
         failures.len(),
         failures.join("\n")
+    );
+    // Rare, or it hides something: the server has to forget everything within one login.
+    let of_kind = |kind| kinds.iter().filter(move |((_, of), _)| *of == kind);
+    let refused: u64 = of_kind(Kind::FreshTokenRefused).map(|(_, runs)| runs).sum();
+    assert!(
+        refused * 1_000 <= seeds + 1_000,
+        "{refused} of {seeds} runs end with a refused token"
     );
     for (class, [all, severe, gaps]) in runs {
         // Spec: chat.md 4.1. One run more, so that few seeds can pass at all.

@@ -54,12 +54,15 @@ pub(crate) enum Kind {
     Waited,
     /// The client did not ask for the channel on its last connection.
     NotAsked,
+    /// None is broken: the client gave up, and reported it, because a server that had forgotten
+    /// everything refused the token that the same server had just issued.
+    FreshTokenRefused,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct Violation {
     pub(crate) kind: Kind,
-    text: String,
+    pub(crate) text: String,
 }
 
 impl Display for Violation {

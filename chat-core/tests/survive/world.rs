@@ -14,8 +14,10 @@
 
 use std::collections::BTreeMap;
 
+use chat_core::codes::return_code;
 use chat_core::{
-    ChatConfig, ConnectOptions, MessageToken, PublishOptions, Restore, State, SubscribeOptions,
+    ChatConfig, ConnectOptions, Event, MessageToken, PublishOptions, Restore, Server, State,
+    SubscribeOptions,
 };
 use dev_server::sim::StreamSettings;
 use dev_server::{JournalEntry, JournalKind, ServerConfig};
@@ -23,7 +25,7 @@ use soak::{Loss, Simulation};
 
 use crate::reader::{Mode, Reader, short};
 use crate::row::Row;
-use crate::seen::{Answers, Rules, Seen, Violation, judge};
+use crate::seen::{Answers, Kind, Rules, Seen, Violation, judge};
 use crate::truth::Truth;
 
 pub(crate) const APP: (&str, &str) = ("app", "1");
@@ -49,6 +51,8 @@ pub(crate) struct World {
     count: u32,
     /// Whether clients publish: only then does the server hold messages that the runner did not make.
     clients_publish: bool,
+    /// When the server lost its memory.
+    forgot_ms: Vec<u64>,
     /// What the server was asked for, and what it sent.
     journal: Vec<JournalEntry>,
     log: Vec<String>,
@@ -85,6 +89,7 @@ impl World {
             resend_ms: 0,
             count: 0,
             clients_publish: false,
+            forgot_ms: Vec::new(),
             journal: Vec::new(),
             log: Vec::new(),
         }
@@ -308,6 +313,7 @@ impl World {
             self.simulation.start_server(Some(&state));
         } else {
             self.simulation.start_server(None);
+            self.forgot_ms.push(self.now());
             for truth in self.truths.values_mut() {
                 truth.life += 1;
             }
@@ -422,8 +428,20 @@ impl World {
             self.publish(channel, 1);
         }
         self.run_for(10_000);
+        // A client that failed often waits for up to a minute, and then for its answers.
+        for _ in 0..80 {
+            if (0..self.readers.len()).all(|reader| self.is_back(reader)) {
+                break;
+            }
+            self.run_for(1_000);
+        }
         let mut broken = Vec::new();
         for one in &self.readers {
+            if let Some(text) = self.fresh_token_refused(one) {
+                let kind = Kind::FreshTokenRefused;
+                broken.push(Violation { kind, text });
+                continue;
+            }
             for (channel, from_ms) in &one.wanted {
                 let Some(truth) = self.truths.get(channel) else {
                     continue;
@@ -439,6 +457,38 @@ impl World {
             }
         }
         broken
+    }
+
+    /// Whether a reader waits for nothing: it has been connected for longer than its questions wait, or
+    /// will not come back by itself.
+    fn is_back(&mut self, reader: usize) -> bool {
+        let state = self.state(reader);
+        let one = &self.readers[reader];
+        let last = one.events.last().map(|(_, event)| event);
+        match state {
+            State::ConnectedToFrontEnd => one.last_login_ms + 2 * MAX_WAIT_MS <= self.now(),
+            State::Error => !matches!(last, Some(Event::ReconnectScheduled { .. })),
+            State::ConnectingToNameServer | State::ConnectingToFrontEnd => false,
+            _ => true,
+        }
+    }
+
+    /// The end of a reader that gave up because the front end refused a token that the name server had
+    /// only just issued: the server forgot everything between the two logins. That is an end for good,
+    /// as with any other server that knows no such user. Spec: chat.md 10, R9.
+    fn fresh_token_refused(&self, reader: &Reader) -> Option<String> {
+        let (gave_up_ms, Event::ReconnectGaveUp { cause }) = reader.events.last()? else {
+            return None;
+        };
+        let is_refusal = cause.server == Server::FrontEnd
+            && cause.return_code == Some(return_code::INVALID_AUTHENTICATION);
+        let (began_ms, _) = reader.events.iter().rev().find(|(_, event)| {
+            let to = State::ConnectingToNameServer;
+            matches!(event, Event::StateChanged { to: state, .. } if *state == to)
+        })?;
+        let mut forgot = self.forgot_ms.iter();
+        let forgot_ms = forgot.find(|at_ms| (began_ms..=gave_up_ms).contains(at_ms))?;
+        is_refusal.then(|| format!("began at {began_ms}, the server forgot at {forgot_ms}"))
     }
 
     /// What the server was asked for and sent on the last connection of a reader. Another client of the
