@@ -1,17 +1,17 @@
 //! Requests without an outcome yet: subscribe, unsubscribe and get-regions.
 //! Crate docs, contract 9; spec: chat.md 10 (R7, R8).
 
+mod open;
+
 use crate::error::{RequestError, ServerError};
 use crate::event::{ChannelOutcome, Outcome, RequestId};
-use crate::model::keys::NameMap;
 use crate::timers::{Timer, earlier};
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
-use core::hash::{BuildHasher, Hasher};
 use core::time::Duration;
-use hashbrown::HashMap;
-use photon_proto::{HashKeys, Text, Timestamp};
+use open::OpenRequests;
+use photon_proto::{HashKeys, Timestamp};
 
 /// How many requests of one operation may be pending at once.
 const MAX_PENDING: usize = 4096;
@@ -97,8 +97,10 @@ impl PendingRequests {
 
     /// Returns the memory of tables without requests.
     pub(crate) fn release_memory(&mut self) {
-        self.subscribe.release_memory(0);
-        self.unsubscribe.release_memory(0);
+        for channels in [&mut self.subscribe, &mut self.unsubscribe] {
+            channels.release_memory(0);
+            channels.settled.shrink_to_fit();
+        }
     }
 
     pub(crate) fn start_timers(&mut self, now: Timestamp) {
@@ -110,9 +112,8 @@ impl PendingRequests {
     /// Puts the deadlines off after a sleep.
     pub(crate) fn put_off(&mut self, slept: Duration, earliest: Timestamp) {
         let channels = [&mut self.subscribe, &mut self.unsubscribe];
-        let requests = channels.into_iter().flat_map(|it| it.requests.values_mut());
-        requests
-            .map(|request| &mut request.timer)
+        let open = channels.into_iter().filter_map(|it| it.open.as_mut());
+        open.flat_map(|open| open.timers())
             .chain(&mut self.regions.timers)
             .for_each(|timer| timer.put_off(slept, earliest));
     }
@@ -194,129 +195,24 @@ impl RegionsRequests {
 /// unanswered ───────> answered ──────────────────────> forgotten
 ///     └── last name settled, or refused ──> settled ──> forgotten: response, or too many
 /// ```
-///
-/// Each state has its own queue. An application may have thousands of requests open, so that a
-/// search through all of them for each response would cost quadratic time.
 #[derive(Debug)]
 pub(crate) struct ChannelRequests {
-    requests: HashMap<RequestId, Request, IdHasher>,
-    /// How many of them the application made. The limit is for these: the client's own requests are
+    keys: HashKeys,
+    /// How many requests the application made. The limit is for these: the client's own requests are
     /// few, and must not make a call of the application fail.
     of_application: usize,
-    /// For each name the requests that wait for it, oldest first, the name's index in them, and how
-    /// often it is repeated in them.
-    waiting: NameMap<VecDeque<(RequestId, usize, usize)>>,
-    /// The requests without a response that wait for outcomes.
-    unanswered: Queue,
-    /// The requests with a response that wait for outcomes.
-    answered: Queue,
+    /// The requests that wait for outcomes. Most clients have none for hours, so they need no memory then.
+    open: Option<Box<OpenRequests>>,
     /// The settled requests without a response, oldest first: at most [`MAX_UNANSWERED`].
-    settled: VecDeque<RequestId>,
+    settled: VecDeque<(RequestId, RequestKind)>,
 }
 
+/// A request whose last name was just settled.
 #[derive(Debug)]
-struct Request {
+struct Closed {
+    id: RequestId,
     kind: RequestKind,
-    /// Distinct names in the order of the call; `None` once settled.
-    names: Vec<Option<Text>>,
-    /// How many of the names are not settled.
-    unsettled: usize,
     answered: bool,
-    timer: Timer,
-    /// The first `now` that was passed after the request was made.
-    started: Option<Timestamp>,
-    /// The history that the application asks for; `None` most of the time.
-    history: Option<Box<Histories>>,
-}
-
-/// The history of each name of a request.
-#[derive(Debug)]
-struct Histories {
-    messages: i32,
-    /// By the index of the name.
-    last_ids: Vec<i32>,
-}
-
-impl Request {
-    fn history(&self, index: usize) -> Option<RequestedHistory> {
-        let Histories { messages, last_ids } = self.history.as_deref()?;
-        Some(RequestedHistory {
-            messages: *messages,
-            last_id: last_ids.get(index).copied().unwrap_or(0),
-            asked: self.started,
-        })
-    }
-}
-
-/// Ids of requests in one state, oldest first.
-///
-/// A request that leaves from the middle leaves its id behind, because removing it would move all
-/// later ids. So the queue counts its live entries, and sweeps once they are the smaller part.
-#[derive(Debug, Default)]
-struct Queue {
-    ids: VecDeque<RequestId>,
-    live: usize,
-}
-
-impl Queue {
-    /// Stale ids that a queue keeps without a sweep.
-    const MAX_STALE: usize = 32;
-
-    fn push(&mut self, id: RequestId) {
-        debug_assert!(
-            self.ids.back().is_none_or(|last| *last < id),
-            "ids ascend: requests are answered in order"
-        );
-        self.ids.push_back(id);
-        self.live += 1;
-    }
-
-    /// Notes that a request left the queue. `is_live` is whether an id is still in this state.
-    fn leave(&mut self, is_live: impl Fn(RequestId) -> bool) {
-        debug_assert!(self.live > 0, "only a request in the queue leaves it");
-        self.live = self.live.saturating_sub(1);
-        while self.ids.front().is_some_and(|id| !is_live(*id)) {
-            self.ids.pop_front();
-        }
-        if self.ids.len() > self.live * 2 + Self::MAX_STALE {
-            self.ids.retain(|id| is_live(*id));
-        }
-    }
-
-    /// The oldest request: the front is never stale.
-    fn oldest(&self) -> Option<RequestId> {
-        self.ids.front().copied()
-    }
-}
-
-/// Hashes request ids. The client counts them itself, so no peer can choose colliding ones, and
-/// the keyed hash of names would cost ten times as much.
-#[derive(Clone, Copy, Debug, Default)]
-struct IdHasher(u64);
-
-impl BuildHasher for IdHasher {
-    type Hasher = Self;
-
-    fn build_hasher(&self) -> Self {
-        *self
-    }
-}
-
-impl Hasher for IdHasher {
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.write_u64(u64::from(byte));
-        }
-    }
-
-    fn write_u64(&mut self, id: u64) {
-        // The map uses the highest and the lowest bits; the golden ratio spreads an id over all.
-        self.0 = (self.0 ^ id).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
 }
 
 /// Returns the older of two requests.
@@ -330,24 +226,23 @@ fn older(one: Option<RequestId>, other: Option<RequestId>) -> Option<RequestId> 
 impl ChannelRequests {
     fn new(keys: HashKeys) -> Self {
         Self {
-            requests: HashMap::with_hasher(IdHasher::default()),
+            keys,
             of_application: 0,
-            waiting: NameMap::with_hasher(keys),
-            unanswered: Queue::default(),
-            answered: Queue::default(),
+            open: None,
             settled: VecDeque::new(),
         }
     }
 
     /// How many requests are pending or wait for their response.
     pub(crate) fn len(&self) -> usize {
-        self.requests.len()
+        self.open.as_ref().map_or(0, |open| open.len()) + self.settled.len()
     }
 
     /// How many names are not settled, and how many requests are settled without a response. Both
     /// are 0 once nothing is pending.
     pub(crate) fn counters(&self) -> [usize; 2] {
-        [self.waiting.len(), self.settled.len()]
+        let names = self.open.as_ref().map_or(0, |open| open.names());
+        [names, self.settled.len()]
     }
 
     /// # Errors
@@ -362,7 +257,9 @@ impl ChannelRequests {
 
     /// Whether a request waits for the outcome of this name.
     pub(crate) fn is_waiting_for(&self, name: &str) -> bool {
-        self.waiting.contains_key(name)
+        self.open
+            .as_ref()
+            .is_some_and(|open| open.is_waiting_for(name))
     }
 
     /// Adds a request that was sent.
@@ -373,41 +270,11 @@ impl ChannelRequests {
         names: impl IntoIterator<Item: AsRef<str>>,
         timer: Timer,
     ) {
-        let mut distinct: Vec<Option<Text>> = Vec::new();
-        for name in names {
-            let name = name.as_ref();
-            if let Some(waiting) = self.waiting.get_mut(name) {
-                // A name that occurs twice in one request is settled once.
-                match waiting.back_mut() {
-                    Some((last, _, repeats)) if *last == id => *repeats += 1,
-                    _ => {
-                        waiting.push_back((id, distinct.len(), 0));
-                        distinct.push(Some(name.into()));
-                    }
-                }
-            } else {
-                let name = Text::from(name);
-                self.waiting
-                    .insert(name.clone(), VecDeque::from([(id, distinct.len(), 0)]));
-                distinct.push(Some(name));
-            }
-        }
-        debug_assert!(!distinct.is_empty(), "a request without names never ends");
-        let replaced = self.requests.insert(
-            id,
-            Request {
-                kind,
-                unsettled: distinct.len(),
-                names: distinct,
-                answered: false,
-                timer,
-                started: None,
-                history: None,
-            },
-        );
-        debug_assert!(replaced.is_none(), "ids are not used again");
         self.of_application += usize::from(kind == RequestKind::Application);
-        self.unanswered.push(id);
+        let keys = self.keys;
+        self.open
+            .get_or_insert_with(|| Box::new(OpenRequests::new(keys)))
+            .push(id, kind, names, timer);
     }
 
     /// Notes the history that a request of the application asks for: so many messages, -1 for all,
@@ -418,67 +285,24 @@ impl ChannelRequests {
         messages: i32,
         last_ids: impl IntoIterator<Item = (&'n str, i32)>,
     ) {
-        let Some(request) = self.requests.get_mut(&id) else {
-            debug_assert!(false, "the request was just added");
-            return;
-        };
-        let mut by_index = Vec::new();
-        for (name, last_id) in last_ids {
-            let waiting = self.waiting.get(name).and_then(VecDeque::back);
-            let Some((_, index, _)) = waiting.filter(|(last, _, _)| *last == id) else {
-                debug_assert!(false, "the request waits for its names");
-                continue;
-            };
-            if by_index.len() <= *index {
-                by_index.resize(*index + 1, 0);
-            }
-            if let Some(kept) = by_index.get_mut(*index) {
-                *kept = last_id.max(*kept);
-            }
+        debug_assert!(self.open.is_some(), "the request was just added");
+        if let Some(open) = &mut self.open {
+            open.note_history(id, messages, last_ids);
         }
-        request.history = Some(Box::new(Histories {
-            messages,
-            last_ids: by_index,
-        }));
     }
 
     /// The history that the oldest request asks for that waits for the name.
     pub(crate) fn history_of(&self, name: &str) -> Option<RequestedHistory> {
-        let (id, index, _) = self.waiting.get(name)?.front()?;
-        self.requests.get(id)?.history(*index)
+        self.open.as_ref()?.history_of(name)
     }
 
     /// Settles the oldest request that waits for the name, if there is one.
     pub(crate) fn settle(&mut self, name: &str) -> Option<Settled> {
-        let waiting = self.waiting.get_mut(name)?;
-        let (id, index, repeats) = waiting.pop_front()?;
-        if waiting.is_empty() {
-            self.waiting.remove(name);
+        let (settled, closed) = self.open.as_mut()?.settle(name)?;
+        if let Some(closed) = closed {
+            self.on_closed(&closed);
         }
-        let Some(request) = self.requests.get_mut(&id) else {
-            debug_assert!(false, "a name waits for a request that is gone");
-            return None;
-        };
-        let settled = request.names.get_mut(index).and_then(Option::take);
-        debug_assert!(
-            settled.is_some_and(|settled| settled == *name),
-            "a name waits at its place in the request"
-        );
-        debug_assert!(
-            request.unsettled > 0,
-            "a settled request has no names that wait"
-        );
-        request.unsettled -= 1;
-        let (kind, history) = (request.kind, request.history(index));
-        if request.unsettled == 0 {
-            self.on_settled(id);
-        }
-        Some(Settled {
-            id,
-            kind,
-            repeats,
-            history,
-        })
+        Some(settled)
     }
 
     /// Handles a response. Responses come in request order: code 0 marks the oldest request without
@@ -489,109 +313,64 @@ impl ChannelRequests {
         code: i16,
         error: impl FnOnce() -> ServerError,
     ) -> Option<Ended> {
-        let (open, settled) = (self.unanswered.oldest(), self.settled.front().copied());
+        let unanswered = self.open.as_ref().and_then(|open| open.unanswered.oldest());
+        let settled = self.settled.front().map(|(id, _)| *id);
         // A settled request was accepted, so a refusal cannot be its response.
         let addressed = if code == 0 {
-            older(open, settled)
+            older(unanswered, settled)
         } else {
-            open
+            unanswered
         };
         let id = addressed?;
-        let Some(request) = self.requests.get_mut(&id) else {
-            debug_assert!(false, "a queue holds pending requests");
-            return None;
-        };
-        let mut ended = Ended {
-            kind: request.kind,
-            failed: Vec::new(),
-        };
         if Some(id) == settled {
-            self.settled.pop_front();
-            self.forget(id);
-            self.release_memory(KEPT_REQUESTS);
-            return Some(ended);
+            let (_, kind) = self.settled.pop_front()?;
+            self.forget(kind);
+            return Some(Ended {
+                kind,
+                failed: Vec::new(),
+            });
         }
-        request.answered = true;
-        self.answered.push(id);
-        self.leave_unanswered();
-        if code != 0 {
-            let error = Box::new(error());
-            self.fail(id, || Outcome::Failed(error.clone()), &mut ended.failed);
+        let open = self.open.as_mut()?;
+        let kind = open.answer(id)?;
+        if code == 0 {
+            return Some(Ended {
+                kind,
+                failed: Vec::new(),
+            });
         }
+        let error = Box::new(error());
+        let (closed, ended) = open.fail(id, || Outcome::Failed(error.clone()))?;
+        self.on_closed(&closed);
         Some(ended)
     }
 
-    /// Settles every unsettled name of a request with this outcome.
-    fn fail(
-        &mut self,
-        id: RequestId,
-        outcome: impl Fn() -> Outcome,
-        failed: &mut Vec<ChannelOutcome>,
-    ) {
-        let Some(request) = self.requests.get_mut(&id) else {
-            debug_assert!(false, "only a pending request fails");
-            return;
-        };
-        request.unsettled = 0;
-        let names = core::mem::take(&mut request.names);
-        for channel in names.into_iter().flatten() {
-            if let Some(waiting) = self.waiting.get_mut(&*channel) {
-                // The oldest request fails, so this is nearly always the first entry.
-                if let Ok(place) = waiting.binary_search_by(|(waiting, _, _)| waiting.cmp(&id)) {
-                    waiting.remove(place);
-                }
-                if waiting.is_empty() {
-                    self.waiting.remove(&*channel);
-                }
-            }
-            failed.push(ChannelOutcome {
-                channel,
-                outcome: outcome(),
-                request: Some(id),
-            });
-        }
-        self.on_settled(id);
+    fn forget(&mut self, kind: RequestKind) {
+        self.of_application -= usize::from(kind == RequestKind::Application);
     }
 
-    fn forget(&mut self, id: RequestId) {
-        let Some(request) = self.requests.remove(&id) else {
-            debug_assert!(false, "a request is forgotten once");
-            return;
-        };
-        self.of_application -= usize::from(request.kind == RequestKind::Application);
-    }
-
-    /// Releases the tables of more than so many requests once none is left.
+    /// Releases the tables of more than so many requests once none is open.
     fn release_memory(&mut self, kept_requests: usize) {
-        if self.requests.is_empty() && self.requests.capacity() > kept_requests {
-            self.fail_all().for_each(drop);
+        let is_large = |open: &OpenRequests| open.len() == 0 && open.capacity() > kept_requests;
+        if self.open.as_deref().is_some_and(is_large) {
+            self.open = None;
         }
     }
 
-    /// Forgets a settled request if it has its response, otherwise keeps it until the response
-    /// arrives.
-    fn on_settled(&mut self, id: RequestId) {
-        let Some(request) = self.requests.get_mut(&id) else {
-            debug_assert!(false, "the settled request exists");
-            return;
-        };
-        debug_assert_eq!(request.unsettled, 0, "the last name was settled before");
-        if request.answered {
-            self.forget(id);
-            let requests = &self.requests;
-            self.answered.leave(|id| requests.contains_key(&id));
-            self.release_memory(KEPT_REQUESTS);
+    /// Forgets a request without names to settle if it has its response, otherwise keeps it until the
+    /// response arrives.
+    fn on_closed(&mut self, closed: &Closed) {
+        self.release_memory(KEPT_REQUESTS);
+        if closed.answered {
+            self.forget(closed.kind);
             return;
         }
-        request.names = Vec::new();
-        let place = self.settled.partition_point(|settled| *settled < id);
-        self.settled.insert(place, id);
-        self.leave_unanswered();
+        let place = self.settled.partition_point(|(id, _)| *id < closed.id);
+        self.settled.insert(place, (closed.id, closed.kind));
         // A server that never responds must not make this list grow.
         if self.settled.len() > MAX_UNANSWERED
-            && let Some(oldest) = self.settled.pop_front()
+            && let Some((_, kind)) = self.settled.pop_front()
         {
-            self.forget(oldest);
+            self.forget(kind);
         }
         debug_assert!(
             self.settled.len() <= MAX_UNANSWERED,
@@ -599,84 +378,31 @@ impl ChannelRequests {
         );
     }
 
-    /// Removes from the queue of unanswered requests the one that was just answered or settled.
-    fn leave_unanswered(&mut self) {
-        let requests = &self.requests;
-        self.unanswered.leave(|id| {
-            let request = requests.get(&id);
-            request.is_some_and(|request| !request.answered && request.unsettled > 0)
-        });
-    }
-
     /// Fails the oldest unsettled request if its deadline has passed, and returns it.
     pub(crate) fn time_out(&mut self, now: Timestamp) -> Option<Ended> {
-        let (id, request) = self.oldest_unsettled()?;
-        if !request.timer.is_due(now) {
-            return None;
-        }
-        let mut ended = Ended {
-            kind: request.kind,
-            failed: Vec::new(),
-        };
-        self.fail(id, || Outcome::TimedOut, &mut ended.failed);
+        let open = self.open.as_mut()?;
+        let id = open.overdue(now)?;
+        let (closed, ended) = open.fail(id, || Outcome::TimedOut)?;
+        self.on_closed(&closed);
         Some(ended)
     }
 
     /// Forgets all requests because the connection ended. Returns each unsettled request.
     pub(crate) fn fail_all(&mut self) -> impl Iterator<Item = Ended> {
-        // New tables rather than cleared ones: those of thousands of requests are large.
-        let keys = *self.waiting.hasher();
-        let requests = core::mem::replace(self, Self::new(keys)).requests;
-        let mut requests: Vec<_> = requests
-            .into_iter()
-            .filter(|(_, request)| request.unsettled > 0)
-            .collect();
-        requests.sort_unstable_by_key(|(id, _)| *id);
-        requests.into_iter().map(|(id, request)| {
-            let lost = |channel| ChannelOutcome {
-                channel,
-                outcome: Outcome::ConnectionLost,
-                request: Some(id),
-            };
-            Ended {
-                kind: request.kind,
-                failed: request.names.into_iter().flatten().map(lost).collect(),
-            }
-        })
+        let open = core::mem::replace(self, Self::new(self.keys)).open;
+        open.into_iter().flat_map(|open| open.fail_all())
     }
 
     fn start_timers(&mut self, now: Timestamp) {
-        // The newest requests have not started, so the first started one, or one that was settled
-        // meanwhile, ends the search.
-        for id in self.unanswered.ids.iter().rev() {
-            match self.requests.get_mut(id) {
-                Some(request) if request.started.is_none() => {
-                    request.started = Some(now);
-                    request.timer.start(now);
-                }
-                _ => break,
-            }
+        if let Some(open) = &mut self.open {
+            open.start_timers(now);
         }
     }
 
-    /// The deadline of the oldest unsettled request. Requests start in order and have equal
-    /// timeouts, so it is the earliest.
+    /// The deadline of the oldest unsettled request.
     #[inline]
     fn deadline(&self, now: Timestamp) -> Option<Timestamp> {
-        if self.requests.is_empty() {
-            return None;
-        }
-        self.oldest_unsettled()?.1.timer.deadline(now)
-    }
-
-    fn oldest_unsettled(&self) -> Option<(RequestId, &Request)> {
-        let id = older(self.unanswered.oldest(), self.answered.oldest())?;
-        let request = self.requests.get(&id);
-        debug_assert!(
-            request.is_some_and(|request| request.unsettled > 0),
-            "both queues hold unsettled requests, and their fronts are live"
-        );
-        request.map(|request| (id, request))
+        self.open.as_ref()?.deadline(now)
     }
 }
 

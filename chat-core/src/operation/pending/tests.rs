@@ -1,7 +1,5 @@
-use super::{
-    ChannelRequests, Ended, MAX_PENDING, MAX_UNANSWERED, Queue, Request, RequestId, RequestKind,
-    Timer,
-};
+use super::open::Queue;
+use super::{ChannelRequests, Ended, MAX_PENDING, MAX_UNANSWERED, RequestId, RequestKind, Timer};
 use crate::error::ServerError;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -123,12 +121,19 @@ fn sound10_requests_in_queues_settle_like_requests_that_are_searched() {
                 }
             }
             assert_eq!(requests.len(), searched.0.len());
-            let of_application = |request: &&Request| request.kind == RequestKind::Application;
-            let count = requests.requests.values().filter(of_application).count();
-            assert_eq!(requests.of_application, count);
+            let open = requests.open.as_deref();
+            let settled = requests.settled.iter();
+            let count = settled
+                .filter(|(_, kind)| *kind == RequestKind::Application)
+                .count();
+            let open_count = open.map_or(0, |open| open.of_application());
+            assert_eq!(requests.of_application, open_count + count);
             let due = searched.0.iter().find(|one| !one.names.is_empty());
             assert_eq!(requests.deadline(now), due.map(|one| one.due));
-            for queue in [&requests.unanswered, &requests.answered] {
+            for queue in open
+                .into_iter()
+                .flat_map(|open| [&open.unanswered, &open.answered])
+            {
                 assert!(queue.ids.len() <= queue.live * 2 + Queue::MAX_STALE);
             }
         }
