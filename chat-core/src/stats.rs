@@ -1,5 +1,6 @@
 //! [`Stats`]: counters of a client.
 
+use alloc::boxed::Box;
 use core::time::Duration;
 
 /// Counters of one client since its creation, and measurements of its current connection.
@@ -84,4 +85,39 @@ pub struct Stats {
     /// Bytes of memory that others make channels use: the names of private conversations and of
     /// channels that the application did not ask for, subscribers, and properties.
     pub channel_bytes: usize,
+}
+
+/// The counters that a client keeps itself.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) received_messages: u64,
+    pub(crate) work: u64,
+    /// The others count what most clients never experience, so they have no memory before the first.
+    rare: Option<Box<Stats>>,
+}
+
+impl Counters {
+    /// The counters of what is rare.
+    #[cold]
+    pub(crate) fn rare(&mut self) -> &mut Stats {
+        self.rare.get_or_insert_default()
+    }
+
+    /// Adds an amount, which is mostly 0, to one of them.
+    #[inline]
+    pub(crate) fn add(&mut self, amount: u64, counter: impl FnOnce(&mut Stats) -> &mut u64) {
+        if amount > 0 {
+            *counter(self.rare()) += amount;
+        }
+    }
+
+    /// Returns the counters, without the measurements of the connection.
+    pub(crate) fn stats(&self) -> Stats {
+        let rare = self.rare.as_deref();
+        Stats {
+            received_messages: self.received_messages,
+            work: self.work,
+            ..rare.copied().unwrap_or_default()
+        }
+    }
 }

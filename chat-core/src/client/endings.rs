@@ -99,7 +99,8 @@ impl ChatClient {
             .connection
             .as_ref()
             .map_or(0, |connection| connection.peer.unsent_messages());
-        self.stats.unsent_messages += cause.unsent_messages;
+        self.stats
+            .add(cause.unsent_messages, |rare| &mut rare.unsent_messages);
         self.abort_connection();
         let front_end_unreachable = matches!(
             code,
@@ -259,7 +260,9 @@ impl ChatClient {
 
     /// Closes a link that has left the retired ones.
     pub(super) fn close_finished(&mut self, finished: Finished) {
-        self.stats.closed_with_unsent_data += u64::from(finished.has_unsent_data);
+        self.stats.add(u64::from(finished.has_unsent_data), |rare| {
+            &mut rare.closed_with_unsent_data
+        });
         self.close_link(finished.link);
     }
 

@@ -4,6 +4,7 @@ use crate::address::ServerAddress;
 use crate::secret::Secret;
 use crate::state::{DisconnectCause, Step};
 use crate::timers::{Timer, earlier};
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::time::Duration;
 use photon_proto::{Text, Timestamp, Value};
@@ -18,7 +19,7 @@ use photon_proto::{Text, Timestamp, Value};
 #[derive(Debug, Default)]
 pub(super) struct LoginFlow {
     /// The addresses of the name server, in the order in which they are tried.
-    addresses: Vec<ServerAddress>,
+    addresses: Box<[ServerAddress]>,
     /// The index of the address in use.
     current: usize,
     /// The causes that ended the attempts before the present one.
@@ -64,10 +65,10 @@ impl LoginFlow {
             !self.reconnecting && !self.is_waiting(),
             "the attempt before was halted"
         );
-        self.addresses = addresses;
+        self.addresses = addresses.into();
         self.current = 0;
         self.was_secure = false;
-        self.earlier.clear();
+        self.earlier = Vec::new();
         self.region = region;
     }
 
@@ -78,7 +79,7 @@ impl LoginFlow {
             "the attempt before was halted"
         );
         self.current = self.first_fallback_address();
-        self.earlier.clear();
+        self.earlier = Vec::new();
     }
 
     /// The address of the name server in use, if there was a connect call.
@@ -155,7 +156,7 @@ impl LoginFlow {
     /// Notes that the name server is connected. Returns the region to log in for.
     pub(super) fn on_name_server_ready(&mut self) -> Option<Text> {
         self.connect_timer = Timer::Off;
-        self.earlier.clear();
+        self.earlier = Vec::new();
         self.was_secure |= self
             .address()
             .is_some_and(|address| address.scheme().is_secure());
@@ -190,7 +191,7 @@ impl LoginFlow {
     pub(super) fn halt(&mut self) {
         (self.login_timer, self.connect_timer) = (Timer::Off, Timer::Off);
         self.reconnecting = false;
-        self.earlier.clear();
+        self.earlier = Vec::new();
     }
 
     // Token.

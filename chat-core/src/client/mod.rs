@@ -38,7 +38,7 @@ use crate::operation::pending::PendingRequests;
 use crate::restore::{Restoration, Resubscription};
 use crate::secret::Secret;
 use crate::state::State;
-use crate::stats::Stats;
+use crate::stats::{Counters, Stats};
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use connection::Connection;
@@ -90,7 +90,7 @@ pub struct ChatClient {
     confirm: Option<Box<Confirmations>>,
     /// Reused for each event with messages, so that decoding one allocates only its result.
     builder: MessagesBuilder,
-    stats: Stats,
+    stats: Counters,
     /// How many messages were accepted for sending.
     accepted_messages: u64,
 }
@@ -157,7 +157,7 @@ impl ChatClient {
                 .confirms_messages()
                 .then(|| Box::new(Confirmations::new(keys))),
             builder: MessagesBuilder::default(),
-            stats: Stats::default(),
+            stats: Counters::default(),
             accepted_messages: 0,
             config,
         };
@@ -551,7 +551,7 @@ impl ChatClient {
                 .as_ref()
                 .map_or(0, |restore| restore.outbox.queued_bytes()),
             repeated_messages: self.model.questions.repeated(),
-            ..self.stats
+            ..self.stats.stats()
         }
     }
 

@@ -357,7 +357,7 @@ impl ChatClient {
             // Requests to servers, and internal messages that arrive too early or too often.
             _ => {
                 self.stats.received_messages += 1;
-                self.stats.ignored_messages += 1;
+                self.stats.rare().ignored_messages += 1;
                 return Action::Nothing;
             }
         };
@@ -388,7 +388,7 @@ impl ChatClient {
             Err(bad) => bad,
         };
         // The connection goes on: each wire marks where a message ends, so the next one is found.
-        self.stats.bad_messages += 1;
+        self.stats.rare().bad_messages += 1;
         self.config.log_net(
             log::Level::Warn,
             format_args!("{server}: a message was skipped: {error}"),

@@ -33,7 +33,7 @@ impl ChatClient {
             if sent.is_ok() {
                 let kind = RequestKind::Question;
                 let _id = self.expect_outcomes(|pending| &mut pending.subscribe, kind, [&*channel]);
-                self.stats.questions += 1;
+                self.stats.rare().questions += 1;
             }
         }
     }

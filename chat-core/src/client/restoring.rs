@@ -142,7 +142,7 @@ impl ChatClient {
         }
         if let Some(restore) = restore {
             restore.stop_waiting();
-            self.stats.reconnect_attempts += 1;
+            self.stats.rare().reconnect_attempts += 1;
         }
         match way {
             WayBack::FrontEnd(address) => self.open_with_token(&address),

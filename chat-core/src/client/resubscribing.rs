@@ -246,7 +246,7 @@ impl ChatClient {
         let sent = self.send_restore(now, &mut restore);
         self.resubscription = Some(restore);
         if let Some(Finished { channels, failed }) = sent {
-            self.stats.restores += 1;
+            self.stats.rare().restores += 1;
             self.log(
                 log::Level::Info,
                 format_args!("restored {channels} channels, {} failed", failed.len()),
@@ -454,7 +454,7 @@ impl ChatClient {
             log::Level::Warn,
             format_args!("a queued message was not sent: {error}"),
         );
-        self.stats.unsent_messages += 1;
+        self.stats.rare().unsent_messages += 1;
         self.on_message_unconfirmed(message.token);
     }
 
@@ -499,7 +499,7 @@ impl ChatClient {
             .as_mut()
             .and_then(|restore| restore.outbox.pop())
         {
-            self.stats.unsent_messages += 1;
+            self.stats.rare().unsent_messages += 1;
             self.on_message_unconfirmed(message.token);
         }
     }

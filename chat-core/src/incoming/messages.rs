@@ -81,7 +81,7 @@ impl Incoming<'_> {
             return Err(missing("channel, senders or messages (p1, p4, p2)"));
         };
         let Some(key) = channel else {
-            self.stats.unknown_channel_events += 1;
+            self.stats.rare().unknown_channel_events += 1;
             self.config.log(
                 log::Level::Warn,
                 format_args!("messages for an unknown channel were dropped"),
@@ -97,7 +97,10 @@ impl Incoming<'_> {
         }
         let me = self.awaits_echo.then(|| self.config.user_id.0.as_bytes());
         let messages = self.builder.finish(self.now, last_id, me)?;
-        self.stats.undecodable_elements += u64::from(self.builder.undecodable());
+        self.stats
+            .add(u64::from(self.builder.undecodable()), |rare| {
+                &mut rare.undecodable_elements
+            });
         let key = key.unwrap_or_else(|| {
             let history = self.pending.subscribe.history_of(name);
             self.model.expect_channel(self.now, name, history)
@@ -142,10 +145,13 @@ impl Incoming<'_> {
         }
         self.builder.sender_text(sender.as_bytes());
         let messages = self.builder.finish(self.now, last_id, None)?;
-        self.stats.undecodable_elements += u64::from(self.builder.undecodable());
+        self.stats
+            .add(u64::from(self.builder.undecodable()), |rare| {
+                &mut rare.undecodable_elements
+            });
         let (events, stats) = (&mut *self.events, &mut *self.stats);
         let key = self.model.private_channel(other, |user| {
-            stats.forgotten_conversations += 1;
+            stats.rare().forgotten_conversations += 1;
             events.push(Event::ConversationForgotten { user });
         });
         let message = PrivateMessage::new(messages);
@@ -153,7 +159,7 @@ impl Incoming<'_> {
             Some(key) => self.model.on_private_message(self.now, key, &message),
             // Delivered all the same, only not kept.
             None => {
-                self.stats.unkept_channels += 1;
+                self.stats.rare().unkept_channels += 1;
                 Some(Text::from(other))
             }
         };

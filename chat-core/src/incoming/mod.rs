@@ -20,7 +20,7 @@ use crate::operation::pending::{PendingRequests, RequestKind};
 use crate::operation::{authenticate, regions};
 use crate::restore::{Resubscription, report_subscribe, report_unsubscribe};
 use crate::state::{Server, State};
-use crate::stats::Stats;
+use crate::stats::Counters;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use photon_proto::message::{Message, MessageKind};
@@ -44,7 +44,7 @@ pub(crate) struct Incoming<'c> {
     pub(crate) model: &'c mut Model,
     pub(crate) pending: &'c mut PendingRequests,
     pub(crate) builder: &'c mut MessagesBuilder,
-    pub(crate) stats: &'c mut Stats,
+    pub(crate) stats: &'c mut Counters,
     pub(crate) restore: Option<&'c mut Resubscription>,
     pub(crate) now: Timestamp,
 }
@@ -93,7 +93,7 @@ impl Incoming<'_> {
                 if self.state == State::ConnectedToFrontEnd {
                     self.event(code, params)?;
                 } else {
-                    self.stats.ignored_messages += 1;
+                    self.stats.rare().ignored_messages += 1;
                 }
                 Ok(Action::Nothing)
             }
@@ -110,7 +110,7 @@ impl Incoming<'_> {
             Message::Raw(_) => {
                 // Server plug-ins of other products send them; Chat has no use for them.
                 // Spec: chat.md 4.10.
-                self.stats.raw_messages += 1;
+                self.stats.rare().raw_messages += 1;
                 self.config
                     .log_net(log::Level::Debug, format_args!("a raw message was dropped"));
                 Ok(Action::Nothing)
@@ -118,7 +118,7 @@ impl Incoming<'_> {
             // Bare values have no meaning in Chat, and clients get no requests. Internal responses
             // are the peer's. Spec: wire.md 1.1.
             _ => {
-                self.stats.ignored_messages += 1;
+                self.stats.rare().ignored_messages += 1;
                 Ok(Action::Nothing)
             }
         }
@@ -144,7 +144,7 @@ impl Incoming<'_> {
             (_, operation::AUTHENTICATE) => {
                 // A late response must not log the client in over another connection.
                 if !self.expects_login {
-                    self.stats.ignored_messages += 1;
+                    self.stats.rare().ignored_messages += 1;
                     return Ok(Action::Nothing);
                 }
                 if return_code != return_code::OK {
@@ -159,7 +159,7 @@ impl Incoming<'_> {
             }
             (Server::NameServer, operation::GET_REGIONS) => {
                 if self.pending.regions.is_empty() {
-                    self.stats.ignored_messages += 1;
+                    self.stats.rare().ignored_messages += 1;
                     return Ok(Action::Nothing);
                 }
                 let result = if return_code == return_code::OK {
@@ -185,7 +185,7 @@ impl Incoming<'_> {
                 Ok(Action::Nothing)
             }
             _ => {
-                self.stats.ignored_messages += 1;
+                self.stats.rare().ignored_messages += 1;
                 Ok(Action::Nothing)
             }
         }
@@ -258,10 +258,13 @@ impl Incoming<'_> {
     /// append data (wire.md 10), and the values that could not be decoded.
     #[inline]
     fn count_surplus(&mut self, params: &mut Params<'_>) -> Result<(), DecodeError> {
-        self.stats.surplus_bytes += params.finish()? as u64;
+        self.stats
+            .add(params.finish()? as u64, |rare| &mut rare.surplus_bytes);
         let undecodable = params.undecodable();
         if undecodable > 0 {
-            self.stats.undecodable_elements += u64::from(undecodable);
+            self.stats.add(u64::from(undecodable), |rare| {
+                &mut rare.undecodable_elements
+            });
             self.config.log(
                 log::Level::Warn,
                 format_args!("{undecodable} values of a message could not be decoded"),
@@ -307,7 +310,7 @@ impl Incoming<'_> {
                     DecodeErrorKind::WrongType(_) | DecodeErrorKind::Missing
                 ) =>
             {
-                self.stats.malformed_events += 1;
+                self.stats.rare().malformed_events += 1;
                 self.config.log(
                     log::Level::Warn,
                     format_args!("event {code} was dropped: {error}"),

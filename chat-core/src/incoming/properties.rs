@@ -21,7 +21,7 @@ impl Incoming<'_> {
         // The channel is looked up before the properties are decoded, so that events of unknown
         // channels are cheap.
         if self.model.public.get(&channel).is_none() {
-            self.stats.unknown_channel_events += 1;
+            self.stats.rare().unknown_channel_events += 1;
             self.config.log(
                 log::Level::Warn,
                 format_args!("properties of an unknown channel were dropped"),

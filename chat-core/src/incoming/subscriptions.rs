@@ -67,7 +67,7 @@ impl Incoming<'_> {
                     .model
                     .on_subscribed(self.now, &channel, is_wanted, is_alone, history)
             {
-                self.stats.unkept_channels += 1;
+                self.stats.rare().unkept_channels += 1;
                 self.config.log(
                     log::Level::Warn,
                     format_args!("too many unsolicited channels: one is not kept"),
@@ -204,7 +204,7 @@ impl Incoming<'_> {
     /// Counts an event whose subscribers and properties were not all kept, and logs it.
     pub(super) fn note_dropped_presence(&mut self, complete: bool) {
         if !complete {
-            self.stats.presence_dropped += 1;
+            self.stats.rare().presence_dropped += 1;
             self.config.log(
                 log::Level::Warn,
                 format_args!(

@@ -12,7 +12,8 @@ impl Incoming<'_> {
         let (copy, replaced) = value.to_value_lossy(&self.config.peer.limits);
         // The parameters have counted the value if not even its bounds could be checked.
         if !matches!(value, ValueRef::Undecodable(_)) {
-            self.stats.undecodable_elements += u64::from(replaced);
+            self.stats
+                .add(u64::from(replaced), |rare| &mut rare.undecodable_elements);
         }
         copy
     }

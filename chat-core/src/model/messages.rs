@@ -9,7 +9,7 @@ use crate::event::Event;
 use crate::event_queue::EventQueue;
 use crate::messages::{Message, Messages, PrivateMessage};
 use crate::restore::continuity::{Recent, Repeats, Step, is_same};
-use crate::stats::Stats;
+use crate::stats::Counters;
 use alloc::vec::Vec;
 use core::time::Duration;
 use photon_proto::{HashKeys, Text, Timestamp};
@@ -26,7 +26,7 @@ impl Model {
         key: ChannelKey,
         messages: Messages,
         events: &mut EventQueue,
-        stats: &mut Stats,
+        stats: &mut Counters,
     ) {
         let Some(channel) = self.public.by_key_mut(key) else {
             debug_assert!(false, "the caller found the channel");
@@ -65,7 +65,7 @@ impl Model {
         mut messages: Messages,
         (mut first, last): (i32, i32),
         events: &mut EventQueue,
-        stats: &mut Stats,
+        stats: &mut Counters,
     ) {
         if first < 1 {
             // Messages before the first possible id have none.
@@ -90,7 +90,7 @@ impl Model {
         &mut self,
         now: Timestamp,
         events: &mut EventQueue,
-        stats: &mut Stats,
+        stats: &mut Counters,
     ) {
         for _ in 0..MAX_DEADLINES {
             let Some((key, serial)) = self.questions.take_due(now) else {
@@ -136,7 +136,7 @@ impl Model {
         now: Timestamp,
         name: &str,
         events: &mut EventQueue,
-        stats: &mut Stats,
+        stats: &mut Counters,
     ) {
         let Some(channel) = self.public.get_mut(name) else {
             return;
@@ -152,7 +152,7 @@ impl Model {
         key: ChannelKey,
         steps: Vec<Step>,
         events: &mut EventQueue,
-        stats: &mut Stats,
+        stats: &mut Counters,
     ) {
         for step in steps {
             match step {
@@ -170,8 +170,8 @@ impl Model {
                     if new_life {
                         self.caches.begin_life(&mut channel.cache);
                     }
-                    stats.gaps += 1;
-                    stats.missing_messages += u64::from(missing.unwrap_or(0));
+                    stats.rare().gaps += 1;
+                    stats.rare().missing_messages += u64::from(missing.unwrap_or(0));
                     events.push(Event::Gap {
                         channel: channel.name().clone(),
                         after,
