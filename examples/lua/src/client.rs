@@ -3,8 +3,8 @@
 
 use crate::view::{SharedChannel, View};
 use chat_core::{
-    AuthValues, ConnectOptions, Encode, Event, PrivateOptions, PublishOptions, RequestError, State,
-    StatusMessage, SubscribeOptions,
+    AuthValues, ConnectOptions, Encode, Event, OperationOptions, PrivateOptions, PublishOptions,
+    RequestError, State, StatusMessage, SubscribeOptions, Value,
 };
 use chat_std_io::{ChatConfig, Session, SessionError};
 use std::time::Duration;
@@ -55,9 +55,12 @@ pub(crate) enum Step {
 
 impl Client {
     pub(crate) fn new(config: ChatConfig, restores: bool) -> Result<Self, SessionError> {
+        let session = Session::new(config)?;
+        let mut view = View::new();
+        view.user_id = session.chat.user_id().clone();
         Ok(Self {
-            session: Some(Session::new(config)?),
-            view: View::new(),
+            session: Some(session),
+            view,
             restores,
             is_ahead: false,
             is_resetting: false,
@@ -122,12 +125,16 @@ impl Client {
         let session = self.session.as_mut()?;
         let Some(event) = session.poll_event() else {
             self.is_ahead = false;
-            self.forget_unkept_channels();
+            self.equal_client();
             return None;
         };
         self.view.take(&event);
         if matches!(event, Event::RegionsResult(_)) {
             self.asks_for_regions = false;
+        }
+        if matches!(event, Event::Restored { .. }) && session.chat.queued_events() == 0 {
+            // Its callback looks for the channels that are back.
+            self.equal_client();
         }
         if let Event::StateChanged {
             to: State::Disconnected,
@@ -142,7 +149,7 @@ impl Client {
     }
 
     /// All events have been taken, so the view must equal the client.
-    fn forget_unkept_channels(&mut self) {
+    fn equal_client(&mut self) {
         let Some(session) = &self.session else {
             return;
         };
@@ -158,9 +165,7 @@ impl Client {
         if self.restores {
             // The outcomes of what the client asks for by itself are no events.
             for channel in chat.remembered_channels() {
-                if let Some(shown) = self.view.channel(channel.name(), false) {
-                    shown.borrow_mut().is_subscribed = channel.is_subscribed();
-                }
+                self.view.show(channel);
             }
         }
         if *chat.user_id() != self.view.user_id {
@@ -296,6 +301,19 @@ impl Client {
         self.check_chatting()?;
         let chat = &mut self.session()?.chat;
         Ok(chat.send_private_message(user, content, options)?.number())
+    }
+
+    pub(crate) fn send_operation(
+        &mut self,
+        code: u8,
+        parameters: &[(u8, Value)],
+        options: &OperationOptions,
+    ) -> Answer {
+        self.check_state(&[State::ConnectedToFrontEnd])?;
+        Ok(self
+            .session()?
+            .chat
+            .send_operation(code, parameters, options)?)
     }
 
     pub(crate) fn set_user_status(&mut self, status: i32, message: StatusMessage<'_>) -> Answer {

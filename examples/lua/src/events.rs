@@ -1,6 +1,6 @@
 //! Events as the prelude takes them: the name of the callback, then its arguments.
 
-use crate::client::Step;
+use crate::client::{Client, Step};
 use crate::handle::Handle;
 use crate::messages::{Part, content, text};
 use crate::values::{map_to_lua, to_lua};
@@ -23,17 +23,18 @@ fn kind(kind: i32) -> Part {
 /// An event that cannot become values of Lua, for example because there is no memory left, is an
 /// error, and is taken again in the next call.
 pub(crate) fn next(lua: &Lua, handle: &Handle) -> mlua::Result<Variadic<Part>> {
-    let mut waiting = handle.waiting.borrow_mut();
-    if waiting.is_none() {
-        *waiting = handle.client.borrow_mut().next_step();
-    }
-    let arguments = match &*waiting {
-        None => return Ok(Variadic::new()),
-        Some(Step::Reset) => [text("reset")].into_iter().collect(),
-        Some(Step::Event(event)) => arguments(lua, handle, event)?,
+    let waiting = handle.waiting.take();
+    let Some(step) = waiting.or_else(|| handle.with(Client::next_step)) else {
+        return Ok(Variadic::new());
     };
-    *waiting = None;
-    Ok(arguments)
+    let arguments = match &step {
+        Step::Reset => Ok([text("reset")].into_iter().collect()),
+        Step::Event(event) => arguments(lua, handle, event),
+    };
+    if arguments.is_err() {
+        handle.waiting.replace(Some(step));
+    }
+    arguments
 }
 
 fn arguments(lua: &Lua, handle: &Handle, event: &Event) -> mlua::Result<Variadic<Part>> {

@@ -4,9 +4,9 @@ use crate::client::{Client, Refusal};
 use crate::handle::{Handle, text};
 use crate::messages::Builder;
 use crate::time::LiveClients;
-use chat_core::{Encryption, Restore};
+use chat_core::{Encryption, Kept, Restore};
 use chat_std_io::ChatConfig;
-use mlua::{Function, IntoLuaMulti, Lua, Table, Value as LuaValue};
+use mlua::{FromLua, Function, IntoLuaMulti, Lua, Table, Value as LuaValue};
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
@@ -47,27 +47,59 @@ fn config(options: &Table) -> Result<(ChatConfig, bool), Refusal> {
     }
     config = config.crc(options.raw_get("crc").map_err(wrong)?);
     let native: Option<Table> = options.raw_get("native").map_err(wrong)?;
-    let Some(native) = native else {
-        return Ok((config, false));
+    match native {
+        Some(native) => beyond_the_page(config, &native),
+        None => Ok((config, false)),
+    }
+}
+
+/// Reads `options.native`, whose types the prelude checked.
+fn beyond_the_page(mut config: ChatConfig, native: &Table) -> Result<(ChatConfig, bool), Refusal> {
+    let flag = |name: &str| of::<bool>(native, name);
+    let seconds = |name: &str| -> Result<Option<Duration>, Refusal> {
+        let number: Option<f64> = of(native, name)?;
+        let time = number.map(Duration::try_from_secs_f64).transpose();
+        time.map_err(|error| Refusal::Wrong(format!("options.native.{name}: {error}")))
     };
-    if native.get("confirmMessages").map_err(wrong)? {
+    if flag("confirmMessages")? == Some(true) {
         config = config.confirm_messages(true);
     }
-    if let Some(seconds) = native.get::<Option<f64>>("silenceTimeout").map_err(wrong)?
-        && let Ok(timeout) = Duration::try_from_secs_f64(seconds)
-    {
+    if let Some(timeout) = seconds("silenceTimeout")? {
         config = config.silence_timeout(timeout);
     }
-    let restores: bool = native.get("restore").map_err(wrong)?;
-    if restores {
-        let mut restore = Restore::new();
-        if let Some(bytes) = native.get::<Option<usize>>("queueBytes").map_err(wrong)? {
-            restore = restore.queue_cap_bytes(bytes);
-        }
-        if let Some(attempts) = native.get::<Option<u32>>("attempts").map_err(wrong)? {
-            restore = restore.attempts(attempts);
-        }
-        config = config.restore(restore);
+    if let Some(kept) = of::<mlua::String>(native, "kept")? {
+        let kept: Kept = serde_json::from_slice(&kept.as_bytes()).map_err(|error| {
+            let why = format!("options.native.kept is not what native:keep returned: {error}");
+            Refusal::Wrong(why)
+        })?;
+        config = config.user_id(kept.user_id().clone()).resume(kept);
     }
-    Ok((config, restores))
+    if flag("restore")? != Some(true) {
+        return Ok((config, false));
+    }
+    let mut restore = Restore::new();
+    if let Some(time) = seconds("waitingTime")? {
+        restore = restore.waiting_time(time);
+    }
+    if let Some(channels) = of(native, "channelsAtATime")? {
+        restore = restore.channels_at_a_time(channels);
+    }
+    if let Some(attempts) = of(native, "attempts")? {
+        restore = restore.attempts(attempts);
+    }
+    if let Some(bytes) = of(native, "queueBytes")? {
+        restore = restore.queue_cap_bytes(bytes);
+    }
+    if let Some(ask) = flag("askForCredentials")? {
+        restore = restore.ask_for_credentials(ask);
+    }
+    if let Some(status) = flag("restoreStatus")? {
+        restore = restore.restore_status(status);
+    }
+    Ok((config.restore(restore), true))
+}
+
+fn of<T: FromLua>(native: &Table, name: &str) -> Result<Option<T>, Refusal> {
+    let value = native.raw_get(name);
+    value.map_err(|error| Refusal::Wrong(format!("options.native.{name}: {error}")))
 }

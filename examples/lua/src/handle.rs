@@ -6,12 +6,12 @@ use crate::values::{ToPhoton, Unsendable};
 use chat_core::{Limits, Value};
 use mlua::{IntoLuaMulti, Lua, MultiValue, Value as LuaValue};
 use std::cell::RefCell;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 pub(crate) type SharedClient = Rc<RefCell<Client>>;
 
 pub(crate) struct Handle {
-    pub(crate) client: SharedClient,
+    client: SharedClient,
     /// What has been taken from the client and not yet by the prelude.
     pub(crate) waiting: RefCell<Option<Step>>,
     pub(crate) builder: Builder,
@@ -26,10 +26,21 @@ impl Handle {
         }
     }
 
+    /// Uses the client. Whatever allocates in Lua must wait until it returns: the collector can run a
+    /// finalizer of the script there, which uses the client, too.
+    pub(crate) fn with<R>(&self, run: impl FnOnce(&mut Client) -> R) -> R {
+        run(&mut self.client.borrow_mut())
+    }
+
+    pub(crate) fn downgrade(&self) -> Weak<RefCell<Client>> {
+        Rc::downgrade(&self.client)
+    }
+
     fn limits(&self) -> Limits {
-        let client = self.client.borrow();
-        let session = client.session_ref();
-        session.map_or(Limits::DEFAULT, |session| session.chat.limits().clone())
+        self.with(|client| {
+            let session = client.session_ref();
+            session.map_or(Limits::DEFAULT, |session| session.chat.limits().clone())
+        })
     }
 
     /// Converts what a script passes as `name`, within the limits of the client.

@@ -36,6 +36,7 @@ mod handle;
 mod messages;
 mod methods;
 mod native;
+mod statistics;
 mod time;
 mod values;
 mod view;
@@ -46,7 +47,7 @@ use mlua::{Function, Lua, Table};
 
 /// The files of the prelude, in the order in which they need each other. Each is a function of the
 /// table of what Rust provides, and of the modules so far, by name.
-const PRELUDE: [(&str, &str); 9] = [
+const PRELUDE: [(&str, &str); 12] = [
     ("photon.common.Logger", include_str!("lua/logger.lua")),
     (
         "photon.common.util.tableutil",
@@ -55,7 +56,10 @@ const PRELUDE: [(&str, &str); 9] = [
     ("photon.chat.constants", include_str!("lua/constants.lua")),
     ("photon.chat.Message", include_str!("lua/message.lua")),
     ("photon.chat.Channel", include_str!("lua/channel.lua")),
+    ("photon.channels", include_str!("lua/channels.lua")),
     ("photon.dispatch", include_str!("lua/dispatch.lua")),
+    ("photon.arguments", include_str!("lua/arguments.lua")),
+    ("photon.native", include_str!("lua/native.lua")),
     (
         "photon.chat.ChatClient",
         include_str!("lua/chat_client.lua"),
@@ -64,8 +68,16 @@ const PRELUDE: [(&str, &str); 9] = [
     ("socket", include_str!("lua/socket.lua")),
 ];
 
-/// The part of the prelude that is no module of its own.
-const INTERNAL: &str = "photon.dispatch";
+/// The parts of the prelude that are no modules for scripts.
+const INTERNAL: [&str; 4] = [
+    "photon.channels",
+    DISPATCH,
+    "photon.arguments",
+    "photon.native",
+];
+
+/// The part that runs callbacks.
+const DISPATCH: &str = "photon.dispatch";
 
 /// Makes the modules of the documented API available to `require` in this Lua state.
 ///
@@ -96,18 +108,18 @@ pub fn register(lua: &Lua) -> mlua::Result<()> {
         .chain(["plugin.photon"])
     {
         let is_present = loaded.contains_key(name)? || preload.contains_key(name)?;
-        if name == INTERNAL || (name == "socket" && is_present) {
+        if INTERNAL.contains(&name) || (name == "socket" && is_present) {
             continue;
         }
         let module: Table = modules.raw_get(name)?;
         let loader = lua.create_function(move |_, ()| Ok(module.clone()))?;
         preload.set(name, loader)?;
     }
-    let internal: Table = modules.raw_get(INTERNAL)?;
+    let internal: Table = modules.raw_get(DISPATCH)?;
     lua.set_named_registry_value(REGISTRY, internal)
 }
 
-/// The name under which the registry holds the table of [`INTERNAL`].
+/// The name under which the registry holds the table of [`DISPATCH`].
 const REGISTRY: &str = "photon_lua";
 
 /// Returns the function that runs another one, and gives the errors that it raises in callbacks

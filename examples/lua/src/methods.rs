@@ -3,7 +3,7 @@
 //! Lua is a userdata and not a text with the script's line.
 
 use crate::channel::ChannelHandle;
-use crate::client::{Answer, Refusal};
+use crate::client::{Answer, Client, Refusal};
 use crate::handle::{Handle, answer, text, with_number};
 use chat_core::{
     AuthValues, PrivateOptions, PublishOptions, StatusMessage, SubscribeOptions, Value,
@@ -28,25 +28,26 @@ fn texts(name: &str, list: &Table) -> Result<Vec<String>, Refusal> {
 impl UserData for Handle {
     fn add_methods<M: UserDataMethods<Self>>(methods: &mut M) {
         methods.add_method("service", |_, this, ()| {
-            let (has_events, more) = this.client.borrow_mut().service();
+            let (has_events, more) = this.with(Client::service);
             Ok((has_events || this.waiting.borrow().is_some(), more))
         });
         methods.add_method("wait", |_, this, seconds: f64| {
             let at_most = Duration::try_from_secs_f64(seconds).unwrap_or_default();
-            this.client.borrow_mut().wait(at_most);
+            this.with(|client| client.wait(at_most));
             Ok(())
         });
         methods.add_method("timeout", |_, this, ()| {
-            let timeout = this.client.borrow().timeout();
+            let timeout = this.with(|client| client.timeout());
             Ok(timeout.map(|timeout| timeout.as_secs_f64()))
         });
         methods.add_method("next_event", |lua, this, ()| crate::events::next(lua, this));
         methods.add_method("user_id", |lua, this, ()| {
-            lua.create_string(&*this.client.borrow().view.user_id)
+            let user = this.with(|client| client.view.user_id.clone());
+            lua.create_string(&*user)
         });
         methods.add_method("set_user_id", |lua, this, user: mlua::String| {
-            let set =
-                text("id", &user).and_then(|user| this.client.borrow_mut().set_user_id(&user));
+            let user = text("id", &user);
+            let set = user.and_then(|user| this.with(|client| client.set_user_id(&user)));
             answer(lua, set)
         });
         methods.add_method(
@@ -64,9 +65,11 @@ impl UserData for Handle {
                 4 => LevelFilter::Debug,
                 _ => LevelFilter::Trace,
             };
-            if let Ok(session) = this.client.borrow_mut().session() {
-                session.chat.set_log_level(level);
-            }
+            this.with(|client| {
+                if let Ok(session) = client.session() {
+                    session.chat.set_log_level(level);
+                }
+            });
             Ok(())
         });
         add_connecting(methods);
@@ -82,34 +85,33 @@ fn add_connecting<M: UserDataMethods<Handle>>(methods: &mut M) {
             let region = region
                 .map(|region| text("options.region", &region))
                 .transpose();
-            let mut client = this.client.borrow_mut();
-            let result = region.and_then(|region| client.connect_to_name_server(region.as_deref()));
+            let result = region.and_then(|region| {
+                this.with(|client| client.connect_to_name_server(region.as_deref()))
+            });
             answer(lua, result)
         },
     );
     methods.add_method(
         "connect_to_region_front_end",
         |lua, this, region: mlua::String| {
-            let region = text("region", &region);
-            let mut client = this.client.borrow_mut();
-            answer(
-                lua,
-                region.and_then(|region| client.connect_to_region_front_end(&region)),
-            )
+            let result = text("region", &region)
+                .and_then(|region| this.with(|client| client.connect_to_region_front_end(&region)));
+            answer(lua, result)
         },
     );
     methods.add_method("get_regions", |lua, this, ()| {
-        answer(lua, this.client.borrow_mut().get_regions())
+        let result = this.with(Client::get_regions);
+        answer(lua, result)
     });
     methods.add_method("is_asking_for_regions", |_, this, ()| {
-        Ok(this.client.borrow().is_asking_for_regions())
+        Ok(this.with(|client| client.is_asking_for_regions()))
     });
     methods.add_method("disconnect", |_, this, ()| {
-        this.client.borrow_mut().disconnect();
+        this.with(Client::disconnect);
         Ok(())
     });
     methods.add_method("reset", |_, this, connect: bool| {
-        Ok(this.client.borrow_mut().reset(connect))
+        Ok(this.with(|client| client.reset(connect)))
     });
 }
 
@@ -124,18 +126,15 @@ fn add_chat<M: UserDataMethods<Handle>>(methods: &mut M) {
             if let Some(ids) = ids {
                 options = options.last_ids(ids);
             }
-            let names = texts("channelNames", &names);
-            let mut client = this.client.borrow_mut();
-            answer(
-                lua,
-                names.and_then(|names| client.subscribe(&names, &options)),
-            )
+            let result = texts("channelNames", &names)
+                .and_then(|names| this.with(|client| client.subscribe(&names, &options)));
+            answer(lua, result)
         },
     );
     methods.add_method("unsubscribe", |lua, this, names: Table| {
-        let names = texts("channelNames", &names);
-        let mut client = this.client.borrow_mut();
-        answer(lua, names.and_then(|names| client.unsubscribe(&names)))
+        let result = texts("channelNames", &names)
+            .and_then(|names| this.with(|client| client.unsubscribe(&names)));
+        answer(lua, result)
     });
     methods.add_method(
         "publish",
@@ -144,8 +143,8 @@ fn add_chat<M: UserDataMethods<Handle>>(methods: &mut M) {
                 let channel = text("channelName", &channel)?;
                 let content = this.value("content", &content)?;
                 let options = PublishOptions::new().web_forward(web_forward);
-                let mut client = this.client.borrow_mut();
-                client.publish(&channel, &content, &options).map(Some)
+                this.with(|client| client.publish(&channel, &content, &options))
+                    .map(Some)
             };
             with_number(lua, send())
         },
@@ -159,8 +158,8 @@ fn add_chat<M: UserDataMethods<Handle>>(methods: &mut M) {
                 let options = PrivateOptions::new()
                     .web_forward(web_forward)
                     .encrypt(encrypt);
-                let mut client = this.client.borrow_mut();
-                client.send_private(&user, &content, &options).map(Some)
+                this.with(|client| client.send_private(&user, &content, &options))
+                    .map(Some)
             };
             with_number(lua, send())
         },
@@ -176,7 +175,7 @@ fn add_chat<M: UserDataMethods<Handle>>(methods: &mut M) {
                     Value::String(text) => StatusMessage::Set(text),
                     value => StatusMessage::SetValue(value),
                 };
-                this.client.borrow_mut().set_user_status(status, message)
+                this.with(|client| client.set_user_status(status, message))
             };
             answer(lua, set())
         },
@@ -184,31 +183,23 @@ fn add_chat<M: UserDataMethods<Handle>>(methods: &mut M) {
     methods.add_method(
         "change_friends",
         |lua, this, (users, add): (Table, bool)| {
-            let users = texts("userIds", &users);
-            let mut client = this.client.borrow_mut();
-            answer(
-                lua,
-                users.and_then(|users| client.change_friends(&users, add)),
-            )
+            let result = texts("userIds", &users)
+                .and_then(|users| this.with(|client| client.change_friends(&users, add)));
+            answer(lua, result)
         },
     );
     methods.add_method("channel_names", |lua, this, private: bool| {
-        let client = this.client.borrow();
-        let names = lua.create_table()?;
-        for (index, name) in client.view.listed(private).enumerate() {
-            names.raw_set(index + 1, lua.create_string(&*name)?)?;
-        }
-        Ok(names)
+        let names: Vec<_> = this.with(|client| client.view.listed(private).collect());
+        lua.create_sequence_from(names.iter().map(|name| &**name))
     });
     methods.add_method(
         "channel",
         |_, this, (name, private): (mlua::String, bool)| {
-            let client = this.client.borrow();
             let name = name.to_str()?;
-            let channel = client.view.channel(&name, private);
+            let channel = this.with(|client| client.view.channel(&name, private).map(Rc::clone));
             Ok(channel.map(|channel| ChannelHandle {
-                channel: Rc::clone(channel),
-                client: Rc::downgrade(&this.client),
+                channel,
+                client: this.downgrade(),
                 builder: this.builder.clone(),
             }))
         },
@@ -245,5 +236,5 @@ fn set_authentication(
             }
         },
     }
-    handle.client.borrow_mut().set_authentication(values)
+    handle.with(|client| client.set_authentication(values))
 }

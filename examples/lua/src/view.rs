@@ -4,7 +4,7 @@
 //! present one. A script that acts on an event must see neither, so every getter reads this view,
 //! which [`take`](View::take) moves forward by one event at a time.
 
-use chat_core::{Event, Message, Messages, Origin, Outcome, PrivateMessage, State, Text};
+use chat_core::{Channel, Event, Message, Messages, Origin, Outcome, PrivateMessage, State, Text};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::rc::{Rc, Weak};
@@ -41,7 +41,7 @@ struct Part {
     order: u64,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Held {
     Public(Messages),
     Private(PrivateMessage),
@@ -70,22 +70,36 @@ impl Held {
     }
 }
 
-impl ChannelView {
-    /// Returns how many messages it holds.
+/// The messages of one event that a channel still holds.
+pub(crate) struct HeldMessages {
+    messages: Held,
+    dropped: usize,
+}
+
+impl HeldMessages {
+    /// Returns how many they are.
     pub(crate) fn len(&self) -> usize {
-        self.messages
+        self.messages.len() - self.dropped
     }
 
-    /// Iterates over the messages, oldest first.
-    pub(crate) fn messages(&self) -> impl Iterator<Item = Message<'_>> {
-        self.parts.iter().flat_map(|part| {
-            let (public, private) = match &part.messages {
-                Held::Public(messages) => (Some(messages.iter()), None),
-                Held::Private(message) => (None, Some(message.get())),
-            };
-            let all = public.into_iter().flatten().chain(private);
-            all.skip(part.dropped)
-        })
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Message<'_>> {
+        let (public, private) = match &self.messages {
+            Held::Public(messages) => (Some(messages.iter()), None),
+            Held::Private(message) => (None, Some(message.get())),
+        };
+        let all = public.into_iter().flatten().chain(private);
+        all.skip(self.dropped)
+    }
+}
+
+impl ChannelView {
+    /// Returns its messages, oldest first. They are shared, not copied.
+    pub(crate) fn held(&self) -> Vec<HeldMessages> {
+        let each = self.parts.iter().map(|part| HeldMessages {
+            messages: part.messages.clone(),
+            dropped: part.dropped,
+        });
+        each.collect()
     }
 
     /// The place of the part with this order.
@@ -241,6 +255,17 @@ impl View {
         for name in gone {
             self.remove(&name, private);
         }
+    }
+
+    /// Shows a channel as the client has it, if the script knows it or can use it.
+    pub(crate) fn show(&mut self, channel: &Channel) {
+        if !channel.is_subscribed() && self.channel(channel.name(), false).is_none() {
+            return;
+        }
+        let shown = self.channel_or_new(channel.name(), false);
+        let mut shown = shown.borrow_mut();
+        shown.is_subscribed = channel.is_subscribed();
+        shown.last_id = channel.last_id();
     }
 
     fn channel_or_new(&mut self, name: &Text, private: bool) -> SharedChannel {

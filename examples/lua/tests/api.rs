@@ -45,6 +45,7 @@ scripts! {
     coroutines,
     enums,
     errors,
+    finalizers,
     friends,
     hostile,
     many,

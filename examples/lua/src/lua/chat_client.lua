@@ -1,8 +1,12 @@
 local rust, modules = ...
-local Channel = modules["photon.chat.Channel"]
+local arguments = modules["photon.arguments"]
+local Native = modules["photon.native"]
+local channels = modules["photon.channels"]
 local Logger = modules["photon.common.Logger"]
 local constants = modules["photon.chat.constants"]
 local dispatch = modules["photon.dispatch"]
+local check, check_strings = arguments.check, arguments.check_strings
+local check_int, is_int, is_list = arguments.check_int, arguments.is_int, arguments.is_list
 
 -- The place of a client's data in its instance. A table as the key clashes with no field of a
 -- script, and is found through the metatables of a derived or wrapping object.
@@ -52,8 +56,6 @@ ChatClient.StateToName = namer(ChatClient.State)
 ChatClient.UserStatusToName = namer(constants.UserStatus)
 ChatClient.PeerErrorCodeToName = namer(ChatClient.PeerErrorCode)
 
--- Arguments. Errors are raised with the line of the script: three levels up.
-
 -- The clients without their metatables: the shortest way to the one that is called most. A value
 -- leads to its key, so both are weak.
 local cores = setmetatable({}, { __mode = "kv" })
@@ -67,45 +69,6 @@ local function core_of(self, name)
     return core
 end
 
-local function check(name, argument, value, expected, optional)
-    local kind = type(value)
-    if kind ~= expected and not (optional and value == nil) then
-        error(("ChatClient.%s: %s must be a %s, got %s"):format(
-            name, argument, expected, value == nil and "nil" or kind), 3)
-    end
-end
-
-local function check_strings(name, argument, list)
-    for i = 1, #list do
-        if type(list[i]) ~= "string" then
-            error(("ChatClient.%s: %s[%d] must be a string, got %s"):format(
-                name, argument, i, type(list[i])), 3)
-        end
-    end
-end
-
-local function is_int(value)
-    return type(value) == "number" and value >= -2147483648 and value <= 2147483647
-        and value == math.floor(value)
-end
-
-local function check_int(name, argument, value, optional)
-    if not is_int(value) and not (optional and value == nil) then
-        local got = type(value) == "number" and tostring(value) or type(value)
-        error(("ChatClient.%s: %s must be an integer number, got %s"):format(name, argument, got), 3)
-    end
-end
-
-local function is_list(value)
-    if type(value) ~= "table" then return false end
-    local count = 0
-    for key in next, value do
-        if type(key) ~= "number" then return false end
-        count = count + 1
-    end
-    return count == #value
-end
-
 -- Turns the answer of the client into the documented result.
 local function settle(self, name, ok, why)
     if ok == nil then error("ChatClient." .. name .. ": " .. why, 3) end
@@ -114,50 +77,6 @@ local function settle(self, name, ok, why)
         if type(logger) == "table" and logger.warn then logger:warn(name .. ": " .. why) end
     end
     return ok
-end
-
--- Channel objects. Listed channels keep theirs, because scripts store fields in them; those that
--- are gone are found again as long as the script holds them.
-
-local channels = {}
-
-local function bind(core, name, private, object)
-    object[Channel.DATA] = {
-        name = name,
-        private = private,
-        handle = core.handle:channel(name, private),
-    }
-    core.objects[private][name] = object
-    core.gone[private][name] = nil
-end
-
-function channels.object(core, name, private)
-    local object = core.objects[private][name]
-    if not object then
-        object = core.gone[private][name] or setmetatable({}, Channel)
-        bind(core, name, private, object)
-    end
-    return object
-end
-
--- A channel is subscribed again: an object of the script follows it.
-function channels.revive(core, name)
-    local object = core.objects[false][name] or core.gone[false][name]
-    if object then bind(core, name, false, object) end
-end
-
-function channels.release(core, name, private)
-    core.gone[private][name] = core.objects[private][name]
-    core.objects[private][name] = nil
-end
-
-local function list(core, private)
-    local names, by_name = core.handle:channel_names(private), {}
-    for i, name in ipairs(names) do
-        local object = channels.object(core, name, private)
-        names[i], by_name[name] = object, object
-    end
-    return setmetatable(names, { __index = by_name })
 end
 
 -- The client.
@@ -169,6 +88,26 @@ local function addresses(value)
     end
     check_strings("new", "serverAddress", value)
     return value
+end
+
+-- The options beyond the page. A name that is not among them is a typing error.
+local NATIVE_OPTIONS = {
+    confirmMessages = "boolean", silenceTimeout = "number", kept = "string", restore = "boolean",
+    waitingTime = "number", channelsAtATime = "number", attempts = "number", queueBytes = "number",
+    askForCredentials = "boolean", restoreStatus = "boolean",
+}
+
+local function check_native(options)
+    for name, value in pairs(options) do
+        local expected = NATIVE_OPTIONS[name]
+        if not expected then
+            error("ChatClient.new: options.native." .. tostring(name) .. " is no option", 3)
+        end
+        if type(value) ~= expected then
+            error(("ChatClient.new: options.native.%s must be a %s, got %s"):format(
+                name, expected, type(value)), 3)
+        end
+    end
 end
 
 function ChatClient.new(serverAddress, appId, appVersion, options)
@@ -192,6 +131,7 @@ function ChatClient.new(serverAddress, appId, appVersion, options)
     check("new", "options.encryptedAuthentication", options.encryptedAuthentication, "boolean", true)
     check("new", "options.crcEnabled", options.crcEnabled, "boolean", true)
     check("new", "options.native", options.native, "table", true)
+    if options.native then check_native(options.native) end
     local handle, why = rust.new_client({
         serverAddress = server_addresses,
         appId = appId,
@@ -217,7 +157,7 @@ function ChatClient.new(serverAddress, appId, appVersion, options)
     }
     dispatch.prepare(core)
     cores[self] = core
-    core.native = rust.native(self, core)
+    core.native = Native.new(self, core)
     self[CORE] = core
     self.native = core.native
     self.state = ChatClient.State.Uninitialized
@@ -413,11 +353,11 @@ function ChatClient:removeFriends(userIds)
 end
 
 function ChatClient:getPublicChannels()
-    return list(core_of(self, "getPublicChannels"), false)
+    return channels.list(core_of(self, "getPublicChannels"), false)
 end
 
 function ChatClient:getPrivateChannels()
-    return list(core_of(self, "getPrivateChannels"), true)
+    return channels.list(core_of(self, "getPrivateChannels"), true)
 end
 
 -- The callbacks. Scripts override them.
@@ -444,65 +384,6 @@ function ChatClient:onEvent(code, content, actorNr) end
 dispatch.defaults = {}
 for name, value in pairs(ChatClient) do
     if name:match("^on%u") then dispatch.defaults[name] = value end
-end
-
--- `client.native`: its functions and callbacks, under names that the page does not have.
-
-local Native = {}
-Native.__index = Native
-local NATIVE = {}
-
-function rust.native(owner, core)
-    return setmetatable({ [NATIVE] = { owner = owner, core = core } }, Native)
-end
-
--- A function of `client.native` that may cause events.
-local function native(name, method)
-    Native[name] = function(self, ...)
-        local data = self[NATIVE]
-        local ok, why = data.core.handle[method](data.core.handle, ...)
-        if ok == nil and why then error("native." .. name .. ": " .. why, 2) end
-        dispatch.run(data.owner, data.core)
-        return ok, why
-    end
-end
-
-native("reconnect", "native_reconnect")
-native("suspend", "native_suspend")
-native("resume", "native_resume")
-native("networkChanged", "native_network_changed")
-native("simulateConnectionLoss", "native_simulate_loss")
-native("statistics", "native_statistics")
-native("getSubscribers", "native_subscribers")
-native("getProperties", "native_properties")
-
-function Native:setChannelProperties(channelName, properties)
-    check("native.setChannelProperties", "channelName", channelName, "string")
-    check("native.setChannelProperties", "properties", properties, "table")
-    local handle = self[NATIVE].core.handle
-    local ok, why = handle:native_set_properties(channelName, nil, properties)
-    if ok == nil then error("native.setChannelProperties: " .. why, 2) end
-    return ok, why
-end
-
-function Native:setUserProperties(channelName, userId, properties)
-    check("native.setUserProperties", "channelName", channelName, "string")
-    check("native.setUserProperties", "userId", userId, "string")
-    check("native.setUserProperties", "properties", properties, "table")
-    local handle = self[NATIVE].core.handle
-    local ok, why = handle:native_set_properties(channelName, userId, properties)
-    if ok == nil then error("native.setUserProperties: " .. why, 2) end
-    return ok, why
-end
-
--- Subscribes to a channel that publishes its subscribers, and may limit their number.
-function Native:subscribe(channelName, publishSubscribers, maxSubscribers)
-    check("native.subscribe", "channelName", channelName, "string")
-    check_int("native.subscribe", "maxSubscribers", maxSubscribers, true)
-    local handle = self[NATIVE].core.handle
-    local ok, why = handle:native_subscribe(channelName, publishSubscribers and true or false, maxSubscribers or 0)
-    if ok == nil then error("native.subscribe: " .. why, 2) end
-    return ok, why
 end
 
 return ChatClient
