@@ -20,6 +20,8 @@ pub(crate) struct Deliveries {
     lengths: Vec<usize>,
     /// For each client one bit per message of its channel: whether it has received it.
     seen: Vec<Vec<u64>>,
+    /// The same, for what it had received when its channel began a new life.
+    seen_before: Vec<Vec<u64>>,
     /// The messages that a server has not confirmed yet, by publisher and token, if the clients report
     /// what became of each.
     open: Option<HashMap<(usize, u64), usize>>,
@@ -33,6 +35,9 @@ pub(crate) struct Deliveries {
     pub(crate) received: u64,
     /// Deliveries to a client that already had the message.
     pub(crate) duplicates: u64,
+    /// Deliveries to a client that had the message in an earlier life of its channel: the server has
+    /// forgotten ids, so that no client can know that it has them.
+    pub(crate) repeated: u64,
     /// The latency of all deliveries.
     pub(crate) latency: Latency,
     /// The latency of the deliveries since the last [`Deliveries::begin_step`].
@@ -70,6 +75,8 @@ impl Deliveries {
             messages: Vec::new(),
             lengths: vec![0; channels],
             seen: Vec::new(),
+            seen_before: Vec::new(),
+            repeated: 0,
             open: confirmed.then(HashMap::new),
             unconfirmed: 0,
             refused: 0,
@@ -144,19 +151,14 @@ impl Deliveries {
             message.channel, channel,
             "a server delivers a message in its channel"
         );
-        if self.seen.len() <= client {
-            self.seen.resize(client + 1, Vec::new());
-        }
-        let seen = &mut self.seen[client];
-        let (word, bit) = (message.position / 64, 1 << (message.position % 64));
-        if seen.len() <= word {
-            seen.resize(word + 1, 0);
-        }
-        if seen[word] & bit != 0 {
+        if !mark(&mut self.seen, client, message.position) {
             self.duplicates += 1;
             return;
         }
-        seen[word] |= bit;
+        if is_marked(&self.seen_before, client, message.position) {
+            self.repeated += 1;
+            return;
+        }
         message.received += 1;
         self.received += 1;
         if !message.required {
@@ -167,6 +169,18 @@ impl Deliveries {
         self.of_step.record(latency);
         if let Some(timeline) = &mut self.timeline {
             timeline.received(now, latency);
+        }
+    }
+
+    /// Notes that the channel of a client began a new life, in which old messages may come again.
+    pub(crate) fn on_new_life(&mut self, client: usize) {
+        for position in 0..self.seen.get(client).map_or(0, |words| words.len() * 64) {
+            if is_marked(&self.seen, client, position) {
+                mark(&mut self.seen_before, client, position);
+            }
+        }
+        if let Some(words) = self.seen.get_mut(client) {
+            words.clear();
         }
     }
 
@@ -212,6 +226,26 @@ impl Deliveries {
         let (number, _) = text.strip_prefix(&self.prefix)?.split_once(' ')?;
         number.parse().ok()
     }
+}
+
+/// Sets the bit of a client and a message. Returns whether it was not set before.
+fn mark(bits: &mut Vec<Vec<u64>>, client: usize, position: usize) -> bool {
+    if bits.len() <= client {
+        bits.resize(client + 1, Vec::new());
+    }
+    let words = &mut bits[client];
+    let (word, bit) = (position / 64, 1 << (position % 64));
+    if words.len() <= word {
+        words.resize(word + 1, 0);
+    }
+    let is_new = words[word] & bit == 0;
+    words[word] |= bit;
+    is_new
+}
+
+fn is_marked(bits: &[Vec<u64>], client: usize, position: usize) -> bool {
+    let word = bits.get(client).and_then(|words| words.get(position / 64));
+    word.is_some_and(|word| word & (1 << (position % 64)) != 0)
 }
 
 #[cfg(test)]
@@ -280,5 +314,31 @@ mod tests {
         // It had reached the server, after all.
         deliveries.on_received(1, 0, at(3), &texts[1]);
         assert_eq!((deliveries.expected, deliveries.received), (8, 2));
+    }
+
+    #[test]
+    fn what_comes_again_in_a_new_life_is_no_duplicate() {
+        let at = Timestamp::from_millis;
+        let mut deliveries = Deliveries::new(1, 40, false);
+        let mut texts = Vec::new();
+        for token in 0..70 {
+            texts.push(deliveries.next_text());
+            deliveries.on_published(0, at(1), at(1), (0, token), 1);
+        }
+        for text in &texts[..68] {
+            deliveries.on_received(0, 0, at(2), text);
+        }
+        deliveries.on_new_life(0);
+        for text in &texts[60..] {
+            deliveries.on_received(0, 0, at(3), text);
+        }
+        deliveries.on_received(0, 0, at(3), &texts[69]);
+        let Deliveries {
+            received,
+            repeated,
+            duplicates,
+            ..
+        } = deliveries;
+        assert_eq!((received, repeated, duplicates), (70, 8, 1));
     }
 }

@@ -65,7 +65,8 @@ starts the program. Except over UDP the server needs as many.
 With --restore, the server may be killed and started again: give it `--state FILE` to keep channels
 and sessions. The test then waits up to 60 seconds for all to come back, and reports attempts,
 restores, gaps and missing messages. A gap means that the server no longer had messages that a
-client had not received.
+client had not received. A server that has forgotten messages begins a new life of their channel,
+in which clients may get again what they had: these deliveries are counted separately.
 
 Exit status: 0 all clients connected, none was disconnected for good, and each message reached each
 client of its channel once, the last ones within 10 seconds; 1 otherwise (the lines FAILED and cause

@@ -60,6 +60,7 @@ pub(crate) fn report(options: &Options, report: &Report) -> Value {
             "received": report.received,
             "lost": report.lost_deliveries(),
             "duplicates": report.duplicates,
+            "repeated_in_new_life": report.repeated,
             "per_second": report.deliveries_per_second().map(|rate| (rate * 10.0).round() / 10.0),
         },
         "latency_ms": percentiles(report.latency),

@@ -241,6 +241,7 @@ impl Population {
             Event::ReconnectGaveUp { cause } => {
                 self.fail(index, &format!("the client gave up coming back: {cause}"));
             }
+            Event::Gap { new_life: true, .. } => self.deliveries.on_new_life(index),
             Event::Error { cause, message, .. } if cause.kind == CauseKind::FrontEndNotAllowed => {
                 let text = loopback::sent_elsewhere(&message);
                 self.note(index, &text);

@@ -36,6 +36,8 @@ pub(crate) struct Report {
     pub(crate) received: u64,
     /// Deliveries to a client that already had the message.
     pub(crate) duplicates: u64,
+    /// Deliveries to a client that had the message in an earlier life of its channel.
+    pub(crate) repeated: u64,
     /// The latency of all deliveries.
     pub(crate) latency: Option<Percentiles>,
     /// The latency of the step `publish`.
@@ -106,8 +108,12 @@ impl Report {
         } = *self;
         let mut failures = Vec::new();
         if joined < clients {
+            let advice = match joined {
+                0 => ": check that a server listens at this address",
+                _ => "",
+            };
             failures.push(format!(
-                "{} of {clients} clients did not connect and subscribe",
+                "{} of {clients} clients did not connect and subscribe{advice}",
                 clients - joined
             ));
         }

@@ -115,7 +115,10 @@ impl Report {
             "  more than once",
             grouped(self.duplicates),
             String::new(),
-            "",
+            &match self.repeated {
+                0 => String::new(),
+                count => format!("{} more in new lives of channels", grouped(count)),
+            },
         )?;
         row(
             out,

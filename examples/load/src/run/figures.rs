@@ -107,6 +107,7 @@ impl Run<'_> {
         self.report.expected = deliveries.expected;
         self.report.received = deliveries.received;
         self.report.duplicates = deliveries.duplicates;
+        self.report.repeated = deliveries.repeated;
         self.report.latency = deliveries.latency.percentiles();
     }
 }
