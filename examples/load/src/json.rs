@@ -61,9 +61,10 @@ pub(crate) fn report(options: &Options, report: &Report) -> Value {
             "lost": report.lost_deliveries(),
             "duplicates": report.duplicates,
             "repeated_in_new_life": report.repeated,
-            "per_second": report.deliveries_per_second().map(|rate| (rate * 10.0).round() / 10.0),
+            "per_second": report.deliveries_per_second().map(rounded),
         },
         "latency_ms": percentiles(report.latency),
+        "traffic_latency_ms": percentiles(report.traffic_latency),
         "publish_latency_ms": percentiles(report.publish_latency),
         "reconnects": {
             "restores": report.restored.restores,
@@ -77,14 +78,14 @@ pub(crate) fn report(options: &Options, report: &Report) -> Value {
             "duplicate_commands": udp.duplicates,
             "dropped": udp.dropped,
             "unsent_datagrams": udp.unsent,
-            "longest_round_trip_ms": milliseconds(udp.longest_round_trip),
+            "longest_round_trip_ms": rounded(milliseconds(udp.longest_round_trip)),
         })),
         "bytes": { "sent": report.bytes_written, "received": report.bytes_read },
         "processor_s": {
-            "clients": used.clients_processor_s,
-            "server": used.server_processor_s,
-            "clients_traffic": used.clients_traffic_s,
-            "server_traffic": used.server_traffic_s,
+            "clients": used.clients_processor_s.map(rounded),
+            "server": used.server_processor_s.map(rounded),
+            "clients_traffic": used.clients_traffic_s.map(rounded),
+            "server_traffic": used.server_traffic_s.map(rounded),
         },
         "memory_bytes": {
             "clients": used.clients_memory.map(growth),
@@ -99,9 +100,15 @@ pub(crate) fn report(options: &Options, report: &Report) -> Value {
     })
 }
 
+/// Three digits after the point: the others are none of the measurement.
+fn rounded(number: f64) -> f64 {
+    (number * 1_000.0).round() / 1_000.0
+}
+
 fn percentiles(percentiles: Option<Percentiles>) -> Option<Value> {
     let named = percentiles?.named();
-    let fields = named.map(|(name, time)| (name.replace('.', "_"), json!(milliseconds(time))));
+    let fields =
+        named.map(|(name, time)| (name.replace('.', "_"), json!(rounded(milliseconds(time)))));
     Some(Value::Object(fields.into_iter().collect()))
 }
 

@@ -17,6 +17,8 @@ const SIZE: (u32, u32) = (960, 640);
 const HEADING_HEIGHT: u32 = 64;
 const LATENCY_BOTTOM: u32 = 396;
 const CAPTION_HEIGHT: u32 = 26;
+/// Where the names of the legend begin.
+const LEGEND_X: [i32; 3] = [738, 838, 912];
 const AXIS_WIDTH: u32 = 68;
 const FONT: &str = "sans-serif";
 const INK: RGBColor = RGBColor(51, 51, 51);
@@ -81,9 +83,10 @@ fn draw_heading(area: &Area<'_>, options: &Options, report: &Report) -> Drawn {
         grouped(report.lost_deliveries()),
         grouped(report.duplicates),
     );
+    // Of the seconds that the plot shows: without the step that publishes everywhere at once.
     if let Some(Percentiles {
         p50, p99, highest, ..
-    }) = report.latency
+    }) = report.traffic_latency
     {
         result += &format!(
             "; latency p50 {}, p99 {}, highest {}",
@@ -122,7 +125,7 @@ fn draw_latency(area: &Area<'_>, seconds: &[Second]) -> Drawn {
             (low.min(value), high.max(value))
         });
     let (low, high) = if low <= high { (low, high) } else { (0.1, 1.0) };
-    let area = &captioned(area, "latency of each second's deliveries, in ms")?;
+    let (caption, area) = &captioned(area, "latency of each second's deliveries, in ms")?;
     let mut chart = ChartBuilder::on(area)
         .margin_right(24)
         .x_label_area_size(28)
@@ -138,29 +141,49 @@ fn draw_latency(area: &Area<'_>, seconds: &[Second]) -> Drawn {
         .x_label_formatter(&|second| format!("{second:.0}"))
         .y_label_formatter(&|value| labelled(*value))
         .draw()?;
-    type Line = (&'static str, fn(&Percentiles) -> Duration, RGBColor, u32);
-    let lines: [Line; 2] = [("p99", |it| it.p99, P99, 2), ("p50", |it| it.p50, P50, 3)];
-    for (label, of, colour, width) in lines {
-        let style = colour.stroke_width(width);
-        chart
-            .draw_series(LineSeries::new(points(of), style))?
-            .label(label)
-            .legend(move |(x, y)| PathElement::new([(x, y), (x + 22, y)], style));
+    type Line = (fn(&Percentiles) -> Duration, RGBColor, u32);
+    let lines: [Line; 2] = [(|it| it.p99, P99, 2), (|it| it.p50, P50, 3)];
+    for (of, colour, width) in lines {
+        for part in unbroken(points(of)) {
+            chart.draw_series(LineSeries::new(part, colour.stroke_width(width)))?;
+        }
     }
     // Dots on top: as a line it would hide behind p99, or hide it.
     let dots = points(|it| it.highest).map(|point| Circle::new(point, 3, HIGHEST.filled()));
-    chart
-        .draw_series(dots)?
-        .label("highest")
-        .legend(|(x, y)| Circle::new((x + 11, y), 3, HIGHEST.filled()));
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::UpperRight)
-        .label_font((FONT, 13).into_font().color(&INK))
-        .background_style(WHITE.mix(0.85))
-        .border_style(GRID)
-        .draw()?;
+    chart.draw_series(dots)?;
+    draw_legend(caption)
+}
+
+/// The legend beside the caption, where it hides nothing.
+fn draw_legend(area: &Area<'_>) -> Drawn {
+    let text =
+        |name: &'static str, x: i32| Text::new(name, (x, 5), (FONT, 13).into_font().color(&INK));
+    let line = |x: i32, colour: RGBColor, width: u32| {
+        PathElement::new([(x - 30, 12), (x - 8, 12)], colour.stroke_width(width))
+    };
+    let [highest, p99, p50] = LEGEND_X;
+    area.draw(&Circle::new((highest - 14, 12), 3, HIGHEST.filled()))?;
+    area.draw(&text("highest", highest))?;
+    area.draw(&line(p99, P99, 2))?;
+    area.draw(&text("p99", p99))?;
+    area.draw(&line(p50, P50, 3))?;
+    area.draw(&text("p50", p50))?;
     Ok(())
+}
+
+/// The points in parts of consecutive seconds: a line across seconds without deliveries would invent
+/// their latency.
+fn unbroken(points: impl Iterator<Item = (f64, f64)>) -> Vec<Vec<(f64, f64)>> {
+    let mut parts: Vec<Vec<(f64, f64)>> = Vec::new();
+    for point in points {
+        match parts.last_mut() {
+            Some(part) if part.last().is_some_and(|last| point.0 - last.0 < 1.5) => {
+                part.push(point)
+            }
+            _ => parts.push(vec![point]),
+        }
+    }
+    parts
 }
 
 fn draw_deliveries(area: &Area<'_>, options: &Options, seconds: &[Second]) -> Drawn {
@@ -170,7 +193,7 @@ fn draw_deliveries(area: &Area<'_>, options: &Options, seconds: &[Second]) -> Dr
         .map(|second| second.received as f64)
         .fold(rate, f64::max);
     let end = end_of(seconds);
-    let area = &captioned(area, "deliveries of each second")?;
+    let (_, area) = &captioned(area, "deliveries of each second")?;
     let mut chart = ChartBuilder::on(area)
         .margin_right(24)
         .margin_bottom(10)
@@ -206,12 +229,13 @@ fn draw_deliveries(area: &Area<'_>, options: &Options, seconds: &[Second]) -> Dr
     Ok(())
 }
 
-/// Writes the name of a panel above it, and returns the rest. Beside the axis it would be rotated.
-fn captioned<'a>(area: &Area<'a>, name: &str) -> Result<Area<'a>, Box<dyn Error>> {
+/// Writes the name of a panel above it, and returns that line and the rest. Beside the axis the name
+/// would be rotated.
+fn captioned<'a>(area: &Area<'a>, name: &str) -> Result<(Area<'a>, Area<'a>), Box<dyn Error>> {
     let (caption, rest) = area.split_vertically(CAPTION_HEIGHT);
     let style = (FONT, 14).into_font().color(&INK);
     caption.draw(&Text::new(name, (16, 4), style))?;
-    Ok(rest)
+    Ok((caption, rest))
 }
 
 /// The end of the time axis.
@@ -235,7 +259,10 @@ fn labelled(value: f64) -> String {
         .iter()
         .any(|it| (it - digit).abs() < 0.01)
     {
-        format!("{}", (value * 1e4).round() / 1e4)
+        match value {
+            _ if value < 1.0 => format!("{}", (value * 1e4).round() / 1e4),
+            _ => grouped(value.round() as u64),
+        }
     } else {
         String::new()
     }
@@ -336,8 +363,22 @@ mod tests {
     }
 
     #[test]
+    fn a_line_ends_where_seconds_have_no_delivery() {
+        let points = [(0.5, 1.0), (1.5, 2.0), (4.5, 3.0)];
+        let parts = unbroken(points.into_iter());
+        assert_eq!(parts, [points[..2].to_vec(), points[2..].to_vec()]);
+    }
+
+    #[test]
     fn labels_are_apart() {
-        for (value, label) in [(0.2, "0.2"), (1.0, "1"), (3.0, ""), (9.0, ""), (50.0, "50")] {
+        for (value, label) in [
+            (0.2, "0.2"),
+            (1.0, "1"),
+            (3.0, ""),
+            (9.0, ""),
+            (50.0, "50"),
+            (2_000.0, "2,000"),
+        ] {
             assert_eq!(labelled(value), label);
         }
     }

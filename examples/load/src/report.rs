@@ -40,6 +40,8 @@ pub(crate) struct Report {
     pub(crate) repeated: u64,
     /// The latency of all deliveries.
     pub(crate) latency: Option<Percentiles>,
+    /// The latency of the step `traffic`.
+    pub(crate) traffic_latency: Option<Percentiles>,
     /// The latency of the step `publish`.
     pub(crate) publish_latency: Option<Percentiles>,
     /// The length of the step `traffic`.

@@ -178,6 +178,7 @@ impl Report {
     fn latencies(&self, out: &mut Formatter<'_>) -> fmt::Result {
         let rows = [
             ("all deliveries", self.latency),
+            ("of step traffic", self.traffic_latency),
             ("of step publish", self.publish_latency),
         ];
         if self.latency.is_none() {

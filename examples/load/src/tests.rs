@@ -441,6 +441,7 @@ fn the_report_is_json_and_a_plot() {
     for pointer in [
         "/latency_ms/p50",
         "/latency_ms/p99_9",
+        "/traffic_latency_ms/p90",
         "/publish_latency_ms/highest",
         "/bytes/sent",
         "/bytes/received",

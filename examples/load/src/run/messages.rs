@@ -58,6 +58,7 @@ impl Run<'_> {
         self.wait_for_deliveries(before)?;
         let now = self.sample_usage();
         let (clients, server) = now.processor_since(&usage);
+        self.report.traffic_latency = self.population.deliveries.of_step.percentiles();
         self.report.used.clients_traffic_s = clients;
         self.report.used.server_traffic_s = server;
         self.end_messages(before)
