@@ -97,7 +97,8 @@ pub mod udp;
 pub mod value;
 
 pub use codec::{
-    Decoded, Element, Encode, Params, Protocol, RawValue, ValueRef, ValueWriter, Written,
+    Decoded, Element, ElementSink, Encode, Params, Protocol, RawValue, ValueRef, ValueWriter,
+    Written,
 };
 pub use error::{DecodeError, DecodeErrorKind, EncodeError, EncodeErrorKind};
 pub use hashing::HashKeys;

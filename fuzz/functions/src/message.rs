@@ -326,6 +326,15 @@ fn read_by_type(cursor: &Params<'_>, value: ValueRef<'_>, surplus: Option<usize>
         value.as_str().map(str::as_bytes),
         |params| params.text_bytes("field"),
     );
+    let mut taking = cursor.clone();
+    let other = "not this text";
+    assert!(value.as_str() == Some(other) || !taking.take_if(other));
+    // A text in an uncommon form is not taken, and then it is still there.
+    if value.as_str().is_some_and(|text| taking.take_if(text)) {
+        assert_eq!(taking.finish().ok(), surplus);
+    } else {
+        assert_eq!(taking.str("field").ok(), value.as_str());
+    }
     check(cursor, surplus, int, |params| params.int("field"));
     check(cursor, surplus, bool, |params| params.bool("field"));
     check(

@@ -41,9 +41,8 @@ pub(crate) fn int(protocol: Protocol, bytes: &[u8]) -> Option<(i32, &[u8])> {
             .split_first_chunk()
             .map(|(number, behind)| (i32::from_be_bytes(*number), behind)),
         (Protocol::V18, [v18::code::INT, behind @ ..]) => {
-            let mut reader = Reader::new(behind);
-            let number = v18::int(&mut reader).ok()?;
-            Some((number, reader.rest()))
+            let (number, behind) = varint(behind)?;
+            Some((v18::unzigzag32(number), behind))
         }
         (Protocol::V18, [v18::code::INT_1, byte, behind @ ..]) => Some((i32::from(*byte), behind)),
         (Protocol::V18, [v18::code::INT_2, low, high, behind @ ..]) => {
@@ -51,6 +50,23 @@ pub(crate) fn int(protocol: Protocol, bytes: &[u8]) -> Option<(i32, &[u8])> {
         }
         _ => None,
     }
+}
+
+/// Returns the number at the beginning, in groups of seven bits, and what is behind it. One of more
+/// than four groups is `None`.
+#[inline]
+fn varint(bytes: &[u8]) -> Option<(u32, &[u8])> {
+    let group = |byte: u8, index: u32| u32::from(byte & 0x7F) << (7 * index);
+    Some(match *bytes {
+        [a @ ..0x80, ref behind @ ..] => (group(a, 0), behind),
+        [a, b @ ..0x80, ref behind @ ..] => (group(a, 0) | group(b, 1), behind),
+        [a, b, c @ ..0x80, ref behind @ ..] => (group(a, 0) | group(b, 1) | group(c, 2), behind),
+        [a, b, c, d @ ..0x80, ref behind @ ..] => (
+            group(a, 0) | group(b, 1) | group(c, 2) | group(d, 3),
+            behind,
+        ),
+        _ => return None,
+    })
 }
 
 /// Returns the number of elements of the list at the beginning, whether it is an array of strings and

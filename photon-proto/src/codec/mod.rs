@@ -31,7 +31,7 @@ pub(crate) use common::{return_code, utf8};
 pub(crate) use direct::{int, list, row, text};
 pub(crate) use encoder::{Encoder, Remaining};
 pub(crate) use message_value::decode_result;
-pub use params::{Decoded, Element, Params};
+pub use params::{Decoded, Element, ElementSink, Params};
 pub(crate) use tolerant::{REPLACEMENT, debug_message_lossy, text_code};
 use value_ref::Fixed;
 pub use value_ref::{RawValue, ValueRef};
@@ -373,6 +373,7 @@ pub(crate) fn element_count(
 }
 
 /// Decodes the number of parameters of a message.
+#[inline]
 pub(crate) fn parameter_count(
     protocol: Protocol,
     r: &mut Reader<'_>,

@@ -98,27 +98,75 @@ pub enum Decoded<'a> {
     },
 }
 
+/// Takes the elements of a list. A closure for all of them would be called for each; with a method
+/// of its own, a text costs no more than what is done with it.
+///
+/// `E` is [`Element`] or [`Decoded`].
+pub trait ElementSink<'a, E> {
+    /// Takes a text in a common form, as nearly all are. Its UTF-8 is not checked.
+    fn text(&mut self, text: &'a [u8]);
+
+    /// Takes any other element. It may be a text, too.
+    fn element(&mut self, element: E);
+}
+
+/// Passes every element to a closure.
+struct Each<F>(F);
+
+impl<'a, F: FnMut(Element<'a>)> ElementSink<'a, Element<'a>> for Each<F> {
+    #[inline]
+    fn text(&mut self, text: &'a [u8]) {
+        (self.0)(Element::Text(text));
+    }
+
+    #[inline]
+    fn element(&mut self, element: Element<'a>) {
+        (self.0)(element);
+    }
+}
+
+impl<'a, F: FnMut(Decoded<'a>)> ElementSink<'a, Decoded<'a>> for Each<F> {
+    #[inline]
+    fn text(&mut self, text: &'a [u8]) {
+        (self.0)(Decoded::Text(text));
+    }
+
+    #[inline]
+    fn element(&mut self, element: Decoded<'a>) {
+        (self.0)(element);
+    }
+}
+
 impl<'a> Params<'a> {
+    /// Parameters from their count on. Tolerant ones are [lost](Params::lost) without it: the codes in
+    /// front of them are of use alone, because they settle a request.
     #[inline]
     pub(crate) fn read(
         protocol: Protocol,
         mut reader: Reader<'a>,
-        budget: Budget,
+        mut budget: Budget,
+        tolerant: bool,
     ) -> Result<Self, DecodeError> {
-        let left = codec::parameter_count(protocol, &mut reader)?;
+        let left = match codec::parameter_count(protocol, &mut reader) {
+            Ok(left) => left,
+            Err(error) if tolerant => return Ok(Self::lost(protocol, budget, error)),
+            Err(error) => return Err(error),
+        };
+        budget.set_tolerant(tolerant);
         Ok(Self {
             protocol,
             reader,
             budget,
             left,
             unread: false,
-            tolerant: false,
+            tolerant,
             undecodable: 0,
             damage: None,
         })
     }
 
     /// No parameters, because they were not found for this reason.
+    #[cold]
     pub(crate) fn lost(protocol: Protocol, budget: Budget, error: DecodeError) -> Self {
         Self {
             protocol,
@@ -249,6 +297,25 @@ impl<'a> Params<'a> {
     /// [`DecodeError`] if the skipped value or the key is malformed.
     #[inline]
     pub fn next_key(&mut self) -> Result<Option<u8>, DecodeError> {
+        // Inlined, so that the caller's loop gets the key in a register: a result has space for an
+        // error, and is written to memory by a call.
+        if !self.unread {
+            if self.left == 0 {
+                return Ok(None);
+            }
+            if let Some((&key, values)) = self.reader.rest().split_first() {
+                self.left -= 1;
+                self.reader.move_to(values);
+                self.unread = true;
+                return Ok(Some(key));
+            }
+        }
+        self.next_key_behind_unread()
+    }
+
+    /// Skips the current value if it was not read, and moves to the next parameter.
+    #[inline(never)]
+    fn next_key_behind_unread(&mut self) -> Result<Option<u8>, DecodeError> {
         if self.unread {
             self.unread = false;
             let start = self.start();
@@ -305,6 +372,18 @@ impl<'a> Params<'a> {
     fn common_int(&mut self) -> Option<i32> {
         let (int, rest) = codec::int(self.protocol, self.reader.rest())?;
         self.take(rest).then_some(int)
+    }
+
+    /// Moves behind the current value if it is exactly this text, and returns whether it is.
+    /// Otherwise nothing changes. A comparison costs less than a check of UTF-8, which bytes that are
+    /// equal to a text need not pass.
+    #[inline]
+    #[must_use]
+    pub fn take_if(&mut self, expected: &str) -> bool {
+        match codec::text::<true>(self.protocol, self.reader.rest()) {
+            Some((text, rest)) => text == expected.as_bytes() && self.take(rest),
+            None => false,
+        }
     }
 
     /// Decodes the current value without copying.
@@ -503,11 +582,23 @@ impl<'a> Params<'a> {
     pub fn elements(
         &mut self,
         field: &'static str,
-        mut each: impl FnMut(Element<'a>),
+        each: impl FnMut(Element<'a>),
+    ) -> Result<(), DecodeError> {
+        self.elements_to(field, &mut Each(each))
+    }
+
+    /// Like [`Params::elements`], into a sink.
+    ///
+    /// # Errors
+    /// The same as [`Params::elements`].
+    pub fn elements_to(
+        &mut self,
+        field: &'static str,
+        sink: &mut impl ElementSink<'a, Element<'a>>,
     ) -> Result<(), DecodeError> {
         self.each_element(
             field,
-            Element::Text,
+            sink,
             |params| {
                 codec::decode_charged_element(
                     params.protocol,
@@ -516,7 +607,6 @@ impl<'a> Params<'a> {
                 )
             },
             |raw, _| Element::Other(ValueRef::Undecodable(raw)),
-            &mut each,
         )
     }
 
@@ -546,16 +636,23 @@ impl<'a> Params<'a> {
     pub fn decoded_elements(
         &mut self,
         field: &'static str,
-        mut each: impl FnMut(Decoded<'a>),
+        each: impl FnMut(Decoded<'a>),
+    ) -> Result<(), DecodeError> {
+        self.decoded_elements_to(field, &mut Each(each))
+    }
+
+    /// Like [`Params::decoded_elements`], into a sink.
+    ///
+    /// # Errors
+    /// The same as [`Params::elements`].
+    pub fn decoded_elements_to(
+        &mut self,
+        field: &'static str,
+        sink: &mut impl ElementSink<'a, Decoded<'a>>,
     ) -> Result<(), DecodeError> {
         self.without_replacements(|params| {
-            params.each_element(
-                field,
-                Decoded::Text,
-                Self::read_decoded,
-                |raw, error| Decoded::Undecodable { raw, error },
-                &mut each,
-            )
+            let lost = |raw, error| Decoded::Undecodable { raw, error };
+            params.each_element(field, sink, Self::read_decoded, lost)
         })
     }
 
@@ -589,15 +686,14 @@ impl<'a> Params<'a> {
         })
     }
 
-    /// Passes each element of a list to `each`: one of an array of strings as `text`, one of an array
-    /// of mixed values as `read` does, one that cannot be decoded as `lost`.
+    /// Passes each element of a list to a sink: a text as it is, any other as `read` does, one that
+    /// cannot be decoded as `lost`.
     fn each_element<E>(
         &mut self,
         field: &'static str,
-        text: impl Fn(&'a [u8]) -> E,
+        sink: &mut impl ElementSink<'a, E>,
         read: impl Fn(&mut Self) -> Result<E, DecodeError>,
         lost: impl Fn(RawValue<'a>, DecodeError) -> E,
-        each: &mut impl FnMut(E),
     ) -> Result<(), DecodeError> {
         self.unread = false;
         let start = self.start();
@@ -627,17 +723,18 @@ impl<'a> Params<'a> {
             let mut left = count;
             loop {
                 left -= codec::row::<false>(self.protocol, &mut self.reader, left, |bytes| {
-                    each(text(bytes));
+                    sink.text(bytes);
                 });
                 if left == 0 {
                     return Ok(());
                 }
                 let at = self.reader.offset();
                 match codec::string_bytes(self.protocol, &mut self.reader) {
-                    Ok(bytes) => each(text(bytes)),
+                    Ok(bytes) => sink.text(bytes),
                     Err(error) => {
-                        return self
-                            .lose_elements(at, error, left, |raw, error| each(lost(raw, error)));
+                        return self.lose_elements(at, error, left, |raw, error| {
+                            sink.element(lost(raw, error));
+                        });
                     }
                 }
                 left -= 1;
@@ -646,7 +743,7 @@ impl<'a> Params<'a> {
         let mut left = count;
         loop {
             left -= codec::row::<true>(self.protocol, &mut self.reader, left, |bytes| {
-                each(text(bytes));
+                sink.text(bytes);
             });
             if left == 0 {
                 return Ok(());
@@ -654,12 +751,12 @@ impl<'a> Params<'a> {
             left -= 1;
             let start = self.start();
             match read(self) {
-                Ok(element) => each(element),
+                Ok(element) => sink.element(element),
                 Err(error) => {
-                    each(lost(self.pass(start, error)?, error));
+                    sink.element(lost(self.pass(start, error)?, error));
                     if let Some(damage) = self.damage() {
                         return self.lose_elements(start.at, damage, left, |raw, error| {
-                            each(lost(raw, error))
+                            sink.element(lost(raw, error));
                         });
                     }
                 }
@@ -733,6 +830,7 @@ impl<'a> Params<'a> {
     ///
     /// # Errors
     /// [`DecodeError`] if a skipped parameter is malformed.
+    #[inline]
     pub fn finish(&mut self) -> Result<usize, DecodeError> {
         while self.next_key()?.is_some() {}
         Ok(self.reader.left())

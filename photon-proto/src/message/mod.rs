@@ -91,32 +91,37 @@ impl Header {
     /// # Errors
     /// [`DecodeError`] for a missing or wrong first byte, an unknown kind, and an init with the
     /// encryption flag.
+    #[inline]
     pub fn decode(message: &[u8]) -> Result<Self, DecodeError> {
-        let mut reader = Reader::new(message);
-        let magic = reader.u8("message magic")?;
-        if magic != MAGIC && magic != MAGIC_SYNONYM {
-            return Err(DecodeError::new(
-                DecodeErrorKind::BadMagic(magic),
-                0,
-                "message magic",
-            ));
+        if let [MAGIC | MAGIC_SYNONYM, code, ..] = *message
+            && let Some(kind) = MessageKind::from_code(code & !ENCRYPTED)
+        {
+            // wire.md 1.2: an init response is never encrypted, whatever its flag.
+            let encrypted = code & ENCRYPTED != 0 && kind != MessageKind::InitResponse;
+            if !(encrypted && kind == MessageKind::Init) {
+                return Ok(Self { kind, encrypted });
+            }
         }
-        let code = reader.u8("message type")?;
-        let kind = MessageKind::from_code(code & !ENCRYPTED).ok_or(DecodeError::new(
-            DecodeErrorKind::UnknownMessage(code & !ENCRYPTED),
-            1,
-            "message type",
-        ))?;
-        // wire.md 1.2: an init response is never encrypted, whatever its flag.
-        let encrypted = code & ENCRYPTED != 0 && kind != MessageKind::InitResponse;
-        if encrypted && kind == MessageKind::Init {
-            return Err(DecodeError::new(
-                DecodeErrorKind::NeverEncrypted,
-                1,
-                "message type",
-            ));
-        }
-        Ok(Self { kind, encrypted })
+        Err(Self::error(message))
+    }
+
+    /// What is wrong with a header. Apart from what accepts one, which is a few comparisons.
+    #[cold]
+    fn error(message: &[u8]) -> DecodeError {
+        let (kind, at, field) = match *message {
+            [] => (DecodeErrorKind::Truncated, 0, "message magic"),
+            [MAGIC | MAGIC_SYNONYM] => (DecodeErrorKind::Truncated, 1, "message type"),
+            [MAGIC | MAGIC_SYNONYM, code, ..] => {
+                let code = code & !ENCRYPTED;
+                let kind = match MessageKind::from_code(code) {
+                    Some(_) => DecodeErrorKind::NeverEncrypted,
+                    None => DecodeErrorKind::UnknownMessage(code),
+                };
+                (kind, 1, "message type")
+            }
+            [magic, ..] => (DecodeErrorKind::BadMagic(magic), 0, "message magic"),
+        };
+        DecodeError::new(kind, at, field)
     }
 }
 
@@ -127,18 +132,29 @@ impl Header {
 /// # Errors
 /// [`DecodeError`], as for [`Header::decode`]; `NoKey` for an encrypted message without a cipher,
 /// `BadCiphertext` if decryption fails. Spec: wire.md 8.2.
+#[inline]
 pub fn decrypt<'a>(
     message: &'a mut [u8],
     cipher: Option<&Cipher>,
 ) -> Result<(MessageKind, &'a [u8]), DecodeError> {
     let header = Header::decode(message)?;
-    let Some((head, body)) = message.split_at_mut_checked(Header::LENGTH) else {
+    let Some((head, body)) = message.split_first_chunk_mut() else {
         debug_assert!(false, "a decoded header has two bytes");
         return Ok((header.kind, &[]));
     };
-    if !header.encrypted {
-        return Ok((header.kind, body));
-    }
+    let body = if header.encrypted {
+        decrypt_body(head, body, cipher)?
+    } else {
+        body
+    };
+    Ok((header.kind, body))
+}
+
+fn decrypt_body<'a>(
+    [_, kind]: &mut [u8; Header::LENGTH],
+    body: &'a mut [u8],
+    cipher: Option<&Cipher>,
+) -> Result<&'a [u8], DecodeError> {
     let Some(cipher) = cipher else {
         return Err(DecodeError::new(
             DecodeErrorKind::NoKey,
@@ -149,10 +165,8 @@ pub fn decrypt<'a>(
     let plain = cipher
         .decrypt_in_place(body)
         .map_err(|error| error.shifted(Header::LENGTH))?;
-    if let [_, kind] = head {
-        *kind &= !ENCRYPTED;
-    }
-    Ok((header.kind, plain))
+    *kind &= !ENCRYPTED;
+    Ok(plain)
 }
 
 /// Encrypts, in place, the message from `start` to the end of `buffer`. Spec: wire.md 8.2.
@@ -248,6 +262,32 @@ impl<'a> Message<'a> {
         Self::decode_as(kind, protocol, limits, body, true)
     }
 
+    /// Decodes the body of an event to its code and parameters, like [`Message::decode_tolerant`]: most
+    /// messages to a client are events, and a [`Message`] around them would be moved several times.
+    ///
+    /// # Errors
+    /// The same as [`Message::decode`].
+    #[inline]
+    pub fn decode_tolerant_event(
+        protocol: Protocol,
+        limits: &Limits,
+        body: &'a [u8],
+    ) -> Result<(u8, Params<'a>), DecodeError> {
+        Self::event(protocol, limits, body_reader(limits, body)?, true)
+    }
+
+    #[inline]
+    fn event(
+        protocol: Protocol,
+        limits: &Limits,
+        mut r: Reader<'a>,
+        tolerant: bool,
+    ) -> Result<(u8, Params<'a>), DecodeError> {
+        let code = r.u8("event code")?;
+        let params = Params::read(protocol, r, Budget::new(limits), tolerant)?;
+        Ok((code, params))
+    }
+
     fn decode_as(
         kind: MessageKind,
         protocol: Protocol,
@@ -255,25 +295,8 @@ impl<'a> Message<'a> {
         body: &'a [u8],
         tolerant: bool,
     ) -> Result<Self, DecodeError> {
-        if body.len() > limits.max_received_bytes {
-            return Err(DecodeError::new(
-                DecodeErrorKind::TooLong,
-                Header::LENGTH,
-                "message body",
-            ));
-        }
-        let mut r = Reader::at(body, Header::LENGTH);
-        let params = |r: Reader<'a>| match Params::read(protocol, r, Budget::new(limits)) {
-            Ok(mut params) => {
-                if tolerant {
-                    params.set_tolerant();
-                }
-                Ok(params)
-            }
-            // The codes in front of the parameters are of use without them: they settle a request.
-            Err(error) if tolerant => Ok(Params::lost(protocol, Budget::new(limits), error)),
-            Err(error) => Err(error),
-        };
+        let mut r = body_reader(limits, body)?;
+        let params = |r: Reader<'a>| Params::read(protocol, r, Budget::new(limits), tolerant);
         let result = |r: &mut Reader<'a>| {
             if !tolerant {
                 let (code, text) = codec::decode_result(protocol, r)?;
@@ -307,10 +330,10 @@ impl<'a> Message<'a> {
                     params,
                 }
             }
-            MessageKind::Event => Self::Event {
-                code: r.u8("event code")?,
-                params: params(r)?,
-            },
+            MessageKind::Event => {
+                let (code, params) = Self::event(protocol, limits, r, tolerant)?;
+                Self::Event { code, params }
+            }
             MessageKind::Disconnect => {
                 let (code, debug_message, params) = result(&mut r)?;
                 Self::Disconnect {
@@ -327,6 +350,19 @@ impl<'a> Message<'a> {
             MessageKind::Raw => Self::Raw(r.rest()),
         })
     }
+}
+
+/// A reader of a body, whose offsets count from the start of the message.
+#[inline]
+fn body_reader<'a>(limits: &Limits, body: &'a [u8]) -> Result<Reader<'a>, DecodeError> {
+    if body.len() > limits.max_received_bytes {
+        return Err(DecodeError::new(
+            DecodeErrorKind::TooLong,
+            Header::LENGTH,
+            "message body",
+        ));
+    }
+    Ok(Reader::at(body, Header::LENGTH))
 }
 
 #[cfg(test)]

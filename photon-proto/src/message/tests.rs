@@ -2,7 +2,7 @@
 
 use super::{Header, HttpInit, Init, Message, MessageKind, MessageWriter, decrypt};
 use crate::codec::Protocol;
-use crate::codec::{Element, Params};
+use crate::codec::{Element, ElementSink, Params};
 use crate::error::{DecodeErrorKind, EncodeError, EncodeErrorKind};
 use crate::limits::Limits;
 use crate::value::{Array, Parameters, Value};
@@ -599,4 +599,137 @@ fn surplus_bytes_are_counted() {
             .map(|[one, other]| (one.is_some(), other.is_some())),
         Ok((true, false))
     );
+}
+
+#[test]
+fn every_header_is_accepted_or_has_the_error_of_its_first_fault() {
+    for magic in 0..=u8::MAX {
+        for code in 0..=u8::MAX {
+            let (kind, is_flagged) = (code & 0x7F, code & 0x80 != 0);
+            let expected = match (magic, kind) {
+                (0xF3 | 0xFD, 0) if is_flagged => Err((DecodeErrorKind::NeverEncrypted, 1)),
+                (0xF3 | 0xFD, 0..=9) => Ok(is_flagged && kind != 1),
+                (0xF3 | 0xFD, _) => Err((DecodeErrorKind::UnknownMessage(kind), 1)),
+                _ => Err((DecodeErrorKind::BadMagic(magic), 0)),
+            };
+            let decoded = Header::decode(&[magic, code, 0]);
+            if let Ok(header) = decoded {
+                assert_eq!(header.kind as u8, kind);
+            }
+            let decoded = decoded.map(|header| header.encrypted);
+            assert_eq!(
+                decoded.map_err(|error| (error.kind, error.offset)),
+                expected
+            );
+        }
+        let missing = Header::decode(&[magic]).unwrap_err();
+        let expected = match magic {
+            0xF3 | 0xFD => (DecodeErrorKind::Truncated, 1),
+            _ => (DecodeErrorKind::BadMagic(magic), 0),
+        };
+        assert_eq!((missing.kind, missing.offset), expected);
+    }
+    let missing = Header::decode(&[]).unwrap_err();
+    assert_eq!(
+        (missing.kind, missing.offset),
+        (DecodeErrorKind::Truncated, 0)
+    );
+}
+
+/// Event 5 with a text, an int, and a list of a text and a number.
+fn event_bytes(protocol: Protocol) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut event = MessageWriter::event(&mut bytes, protocol, &LIMITS, 5).unwrap();
+    event.put(1, "general").unwrap();
+    event.put(8, &123_456).unwrap();
+    let list = Value::Array(Array::Object(vec!["a".into(), Value::Int(7), "b".into()]));
+    event.put(2, &list).unwrap();
+    event.finish().unwrap();
+    bytes
+}
+
+#[test]
+fn an_event_is_the_same_with_and_without_a_message_around_it() {
+    for protocol in [V16, V18] {
+        let bytes = event_bytes(protocol);
+        for end in Header::LENGTH..=bytes.len() {
+            let body = &bytes[Header::LENGTH..end];
+            let alone = Message::decode_tolerant_event(protocol, &LIMITS, body);
+            let message = Message::decode_tolerant(MessageKind::Event, protocol, &LIMITS, body);
+            let (
+                Ok((code, mut alone)),
+                Ok(Message::Event {
+                    code: same,
+                    mut params,
+                }),
+            ) = (alone.clone(), message.clone())
+            else {
+                assert_eq!(alone.unwrap_err(), message.unwrap_err());
+                continue;
+            };
+            assert_eq!(code, same);
+            assert_eq!(alone.to_parameters(), params.to_parameters());
+            assert_eq!(alone.damage(), params.damage());
+            assert_eq!(alone.undecodable(), params.undecodable());
+        }
+        let small = Limits {
+            max_received_bytes: 3,
+            ..LIMITS
+        };
+        let error = Message::decode_tolerant_event(protocol, &small, &bytes[2..]).unwrap_err();
+        assert_eq!(error.kind, DecodeErrorKind::TooLong);
+    }
+}
+
+#[test]
+fn a_value_is_taken_only_if_it_is_exactly_the_expected_text() {
+    for protocol in [V16, V18] {
+        let bytes = event_bytes(protocol);
+        let (_, mut params) =
+            Message::decode_tolerant_event(protocol, &LIMITS, &bytes[2..]).unwrap();
+        assert_eq!(params.next_key(), Ok(Some(1)));
+        for other in ["", "genera", "general ", "General"] {
+            assert!(!params.take_if(other));
+        }
+        assert!(params.take_if("general"));
+        assert_eq!(params.next_key(), Ok(Some(8)));
+        assert!(!params.take_if("general"));
+        assert_eq!(params.int("id"), Ok(123_456));
+        let none = Limits {
+            max_values: 0,
+            ..LIMITS
+        };
+        let (_, mut params) = Message::decode_tolerant_event(protocol, &none, &bytes[2..]).unwrap();
+        assert_eq!(params.next_key(), Ok(Some(1)));
+        assert!(!params.take_if("general"), "it counts as a value");
+    }
+}
+
+#[test]
+fn a_sink_gets_the_elements_that_a_closure_gets() {
+    #[derive(Default)]
+    struct Sink(Vec<Option<Vec<u8>>>);
+    impl<'a> ElementSink<'a, Element<'a>> for Sink {
+        fn text(&mut self, text: &'a [u8]) {
+            self.0.push(Some(text.to_vec()));
+        }
+        fn element(&mut self, element: Element<'a>) {
+            self.0.push(match element {
+                Element::Text(text) => Some(text.to_vec()),
+                Element::Other(_) => None,
+            });
+        }
+    }
+    for protocol in [V16, V18] {
+        let bytes = event_bytes(protocol);
+        let (_, mut params) =
+            Message::decode_tolerant_event(protocol, &LIMITS, &bytes[2..]).unwrap();
+        while params.next_key().unwrap() != Some(2) {}
+        let mut sink = Sink::default();
+        assert_eq!(params.clone().elements_to("list", &mut sink), Ok(()));
+        assert_eq!(sink.0, [Some(b"a".to_vec()), None, Some(b"b".to_vec())]);
+        let mut count = 0;
+        assert_eq!(params.elements("list", |_| count += 1), Ok(()));
+        assert_eq!(count, 3);
+    }
 }

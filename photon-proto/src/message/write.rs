@@ -186,7 +186,8 @@ impl<'b> MessageWriter<'b> {
     ///
     /// # Errors
     /// The same as [`MessageWriter::put`].
-    #[inline]
+    // Each caller has a function of its own to write with, and a call would cost as much as that.
+    #[inline(always)]
     pub fn put_with(
         &mut self,
         key: u8,

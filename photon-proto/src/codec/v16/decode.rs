@@ -385,6 +385,7 @@ fn dictionary_value_type<'v>(
     }
 }
 
+#[inline]
 pub(in crate::codec) fn parameter_count(r: &mut Reader<'_>) -> Result<usize, DecodeError> {
     count(r, 2, "parameter count")
 }

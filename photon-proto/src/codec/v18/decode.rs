@@ -16,18 +16,12 @@ use alloc::vec::Vec;
 
 const V18: Protocol = Protocol::V18;
 
-const fn unzigzag32(value: u32) -> i32 {
+pub(in crate::codec) const fn unzigzag32(value: u32) -> i32 {
     ((value >> 1) as i32) ^ -((value & 1) as i32)
 }
 
 const fn unzigzag64(value: u64) -> i64 {
     ((value >> 1) as i64) ^ -((value & 1) as i64)
-}
-
-/// Decodes an int whose length is not in its type code.
-#[inline]
-pub(in crate::codec) fn int(r: &mut Reader<'_>) -> Result<i32, DecodeError> {
-    r.varint32("int").map(unzigzag32)
 }
 
 /// Decodes a value of fixed size. Returns `None`, and reads nothing, for any other.
@@ -49,7 +43,7 @@ pub(in crate::codec) fn decode_fixed<T: Fixed>(
         code::FLOAT_ZERO => T::from(0.0_f32),
         code::DOUBLE => T::from(f64::from_le_bytes(r.array("double")?)),
         code::DOUBLE_ZERO => T::from(0.0_f64),
-        code::INT => T::from(int(r)?),
+        code::INT => T::from(unzigzag32(r.varint32("int")?)),
         code::INT_ZERO => T::from(0_i32),
         code::INT_1 => T::from(i32::from(r.u8("int")?)),
         code::INT_1_NEGATIVE => T::from(-i32::from(r.u8("int")?)),
@@ -476,6 +470,7 @@ fn pairs(
     pairs.unique(b, at)
 }
 
+#[inline]
 pub(in crate::codec) fn parameter_count(r: &mut Reader<'_>) -> Result<usize, DecodeError> {
     let at = r.offset();
     let count = usize::from(r.u8("parameter count")?);

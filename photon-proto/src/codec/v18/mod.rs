@@ -7,8 +7,8 @@ mod skip;
 
 pub(super) use bounds::{begin_container, begin_map};
 pub(super) use decode::{
-    carries_codes, decode_container, decode_fixed, decode_slice, element_count, hashtable, int,
-    objects, parameter_count, string_bytes,
+    carries_codes, decode_container, decode_fixed, decode_slice, element_count, hashtable, objects,
+    parameter_count, string_bytes, unzigzag32,
 };
 pub(super) use encode::{
     encode_bools, encode_bytes, encode_count, encode_custom, encode_ints, encode_tagged,
