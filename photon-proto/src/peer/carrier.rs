@@ -8,6 +8,7 @@ use super::{Inbound, PeerClock, PeerConfig, SendError, Wire};
 use crate::codec::Protocol;
 use crate::crypto::Cipher;
 use crate::limits::Limits;
+use crate::message::MessageKind;
 use crate::random::Random;
 use crate::role::Role;
 use crate::time::Timestamp;
@@ -76,6 +77,7 @@ impl Carrier {
 
     /// Takes received bytes. Fails if they exceed the incoming cap by far; returns whether messages
     /// can be sent from now on, and could not before.
+    #[inline]
     pub(super) fn receive(&mut self, now: Timestamp, bytes: &[u8]) -> Result<bool, Overrun> {
         match self {
             Self::Stream(stream) => stream.receive(bytes).map(|()| false),
@@ -131,6 +133,16 @@ impl Carrier {
             Self::Stream(stream) => stream.next(now, clock, cipher),
             Self::Whole(whole) => whole.next(now, clock, cipher, config),
             Self::Datagram(datagram) => datagram.next(cipher),
+        }
+    }
+
+    /// Takes the next message if it needs nothing but to be passed on, and the carrier can see that
+    /// without the work of [`Carrier::next`].
+    #[inline]
+    pub(super) fn next_plain(&mut self) -> Option<(MessageKind, Range<usize>)> {
+        match self {
+            Self::Stream(stream) => stream.next_plain(),
+            Self::Whole(_) | Self::Datagram(_) => None,
         }
     }
 
@@ -256,6 +268,7 @@ impl Carrier {
     }
 
     /// Returns the memory of buffers that hold nothing and are larger than `kept_bytes`.
+    #[inline]
     pub(super) fn release_memory(&mut self, kept_bytes: usize) {
         match self {
             Self::Stream(stream) => stream.release_memory(kept_bytes),
@@ -275,6 +288,7 @@ impl Carrier {
     }
 
     /// Starts the time of [`Carrier::shutdown`], which has none.
+    #[inline]
     pub(super) fn start_shutdown(&mut self, now: Timestamp) {
         if let Self::Datagram(datagram) = self {
             datagram.start_shutdown(now);

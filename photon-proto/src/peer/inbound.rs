@@ -114,6 +114,21 @@ pub(super) fn decrypted(
     }
 }
 
+/// Whether messages of this kind are the owner's in both roles, once the handshake has begun. The peer
+/// handles the others.
+#[inline]
+pub(super) const fn is_passed_on(kind: MessageKind) -> bool {
+    matches!(
+        kind,
+        MessageKind::Request
+            | MessageKind::Response
+            | MessageKind::Event
+            | MessageKind::Disconnect
+            | MessageKind::Value
+            | MessageKind::Raw
+    )
+}
+
 /// The driver handed over far more input than the cap allows.
 pub(super) struct Overrun;
 

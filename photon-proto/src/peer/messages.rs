@@ -24,12 +24,52 @@ impl Peer {
     /// its key exchange from `random`.
     #[inline]
     pub fn receive(&mut self, now: Timestamp, random: &mut Random) -> Received<'_> {
+        // Without the results of all others around it, which are moved several times.
+        if let Some((kind, message)) = self.next_plain(now) {
+            return Inbound::Message {
+                kind,
+                encrypted: false,
+                message: self.carrier.message_mut(message),
+            };
+        }
         let inbound = self.next(now, random);
         let carrier = &mut self.carrier;
         inbound.map(|range| &*carrier.message_mut(range))
     }
 
+    /// Takes the next message if it needs nothing but to be passed on, as nearly all do.
     #[inline]
+    fn next_plain(&mut self, now: Timestamp) -> Option<(MessageKind, Range<usize>)> {
+        if self.end_taken || !matches!(self.phase, Phase::KeyExchange | Phase::Ready) {
+            return None;
+        }
+        let plain = self.carrier.next_plain()?;
+        self.resume_reading(now);
+        self.note_taken(now, true);
+        Some(plain)
+    }
+
+    /// Notes that something was taken, and whether it is progress of the other end.
+    #[inline]
+    fn note_taken(&mut self, now: Timestamp, is_progress: bool) {
+        if is_progress {
+            self.liveness.accept();
+            self.on_progress(now);
+        } else {
+            self.liveness.reject();
+        }
+        self.liveness.set_partial(now, self.carrier.partial_bytes());
+    }
+
+    /// Restarts the silence timer if reading resumed.
+    #[inline]
+    fn resume_reading(&mut self, now: Timestamp) {
+        if self.liveness.silence.is_none() && self.wants_input() {
+            self.liveness.resume(now);
+            self.restart_silence(now);
+        }
+    }
+
     fn next(&mut self, now: Timestamp, random: &mut Random) -> Inbound<Range<usize>> {
         if self.end_taken {
             return self.end_inbound();
@@ -37,24 +77,14 @@ impl Peer {
         let inbound = self
             .carrier
             .next(now, &mut self.clock, self.cipher.as_deref(), &self.config);
-        if self.liveness.silence.is_none() && self.wants_input() {
-            // Reading resumed; restart the silence timer.
-            self.liveness.resume(now);
-            self.restart_silence(now);
-        }
+        self.resume_reading(now);
         if let Some(inbound) = &inbound {
             // What the other end may have meant to be progress and is none: see `liveness`.
             let is_progress = !matches!(
                 inbound,
                 Inbound::Ignored | Inbound::Bad { .. } | Inbound::Ended(_)
             );
-            if is_progress {
-                self.liveness.accept();
-                self.on_progress(now);
-            } else {
-                self.liveness.reject();
-            }
-            self.liveness.set_partial(now, self.carrier.partial_bytes());
+            self.note_taken(now, is_progress);
         }
         match inbound {
             Some(Inbound::Message {

@@ -373,6 +373,7 @@ impl Peer {
     ///
     /// Call it after a burst, with what the next one may use without an allocation, and with 0 when
     /// the connection is idle.
+    #[inline]
     pub fn release_memory(&mut self, kept_bytes: usize) {
         self.carrier.release_memory(kept_bytes);
     }

@@ -1,8 +1,9 @@
 //! A byte stream with frames. Spec: wire.md 6.
 
-use super::inbound::{Overrun, decrypted};
+use super::inbound::{Overrun, decrypted, is_passed_on};
 use super::{End, Inbound, PeerClock, PeerConfig, SendError};
 use crate::crypto::Cipher;
+use crate::message::{Header, MessageKind};
 use crate::role::Role;
 use crate::tcp::{self, Delivery, Item, Splitter};
 use crate::time::Timestamp;
@@ -48,6 +49,18 @@ impl Stream {
     #[inline]
     pub(super) fn has_next(&self) -> bool {
         self.splitter.has_item()
+    }
+
+    /// Takes the next message if it needs nothing but to be passed on, as nearly all do: see
+    /// [`is_passed_on`].
+    #[inline]
+    pub(super) fn next_plain(&mut self) -> Option<(MessageKind, Range<usize>)> {
+        let header = Header::decode(self.splitter.peek_message()?).ok()?;
+        if header.encrypted || !is_passed_on(header.kind) {
+            return None;
+        }
+        let message = self.splitter.next_message()?;
+        Some((header.kind, message))
     }
 
     #[inline]
@@ -140,6 +153,7 @@ impl Stream {
         self.outgoing.consume(bytes, kept_bytes);
     }
 
+    #[inline]
     pub(super) fn release_memory(&mut self, kept_bytes: usize) {
         self.splitter.release_memory(kept_bytes);
         self.outgoing.release_memory(kept_bytes);
@@ -182,8 +196,9 @@ impl Outgoing {
         self.bytes.get(self.sent..).unwrap_or_default()
     }
 
+    #[inline]
     fn release_memory(&mut self, kept_bytes: usize) {
-        if self.bytes.is_empty() && self.bytes.capacity() > kept_bytes {
+        if self.bytes.capacity() > kept_bytes && self.bytes.is_empty() {
             self.bytes = Vec::new();
         } else if kept_bytes == 0 && self.bytes.len() < self.bytes.capacity() / 4 {
             // A ping may wait in the large buffer of an earlier message, which would be kept again.

@@ -220,16 +220,35 @@ impl Splitter {
     pub fn next(&mut self) -> Result<Option<Item>, DecodeError> {
         self.message = 0..0;
         match self.front {
-            Front::Item(found) => {
-                let item = self.take(found);
-                self.front = self.look();
-                Ok(Some(item))
-            }
+            Front::Item(found) => Ok(Some(self.take(found))),
             Front::Incomplete => {
                 self.reclaim();
                 Ok(None)
             }
             Front::Broken => self.fail(),
+        }
+    }
+
+    /// The message that [`next`](Self::next) would return.
+    #[must_use]
+    #[inline]
+    pub fn peek_message(&self) -> Option<&[u8]> {
+        let Front::Item(Found::Frame { message_bytes, .. }) = self.front else {
+            return None;
+        };
+        let start = self.taken + HEADER_BYTES;
+        self.buffer.get(start..start + message_bytes)
+    }
+
+    /// Takes the next item if it is a message, as [`next`](Self::next) does, and returns its range.
+    #[inline]
+    pub fn next_message(&mut self) -> Option<Range<usize>> {
+        match self.front {
+            Front::Item(found @ Found::Frame { .. }) => match self.take(found) {
+                Item::Frame { message, .. } => Some(message),
+                _ => None,
+            },
+            _ => None,
         }
     }
 
@@ -255,6 +274,7 @@ impl Splitter {
 
     /// The message of the latest [`Item::Frame`], or a part of it. Any other range, including an
     /// earlier one, returns an empty slice.
+    #[inline]
     pub fn message_mut(&mut self, range: Range<usize>) -> &mut [u8] {
         let base = self.base();
         let (Some(start), Some(end)) = (range.start.checked_sub(base), range.end.checked_sub(base))
@@ -269,6 +289,7 @@ impl Splitter {
 
     /// The bytes that were pushed and not taken; 0 after an error.
     #[must_use]
+    #[inline]
     pub fn buffered_bytes(&self) -> usize {
         debug_assert!(
             self.taken <= self.buffer.len(),
@@ -279,9 +300,10 @@ impl Splitter {
 
     /// Returns the buffer's memory if nothing waits in it and it has more than `kept_bytes`. The
     /// latest message is gone afterwards.
+    #[inline]
     pub fn release_memory(&mut self, kept_bytes: usize) {
         self.message = 0..0;
-        if self.buffered_bytes() == 0 && self.buffer.capacity() > kept_bytes {
+        if self.buffer.capacity() > kept_bytes && self.buffered_bytes() == 0 {
             self.passed = self.passed.saturating_add(self.taken as u64);
             self.taken = 0;
             self.buffer = Vec::new();
@@ -290,6 +312,10 @@ impl Splitter {
 
     #[inline]
     fn look(&self) -> Front {
+        // The usual case: an owner that reads often gets one message at a time.
+        if self.taken == self.buffer.len() && self.failed.is_none() {
+            return Front::Incomplete;
+        }
         match self.peek() {
             Ok(None) => Front::Incomplete,
             Ok(Some(found)) => Front::Item(found),
@@ -354,7 +380,8 @@ impl Splitter {
         }))
     }
 
-    /// Takes an item that `peek` found.
+    /// Takes an item that `peek` found, and looks for the next one.
+    #[inline]
     fn take(&mut self, found: Found) -> Item {
         let item = match found {
             Found::Frame {
@@ -391,12 +418,14 @@ impl Splitter {
             self.taken <= self.buffer.len(),
             "`peek` finds complete items only"
         );
+        self.front = self.look();
         item
     }
 
     /// The base of the ranges in items: the stream position of the buffer, so that an old range
     /// never matches a new message. Half of the number range stays free for positions in the
     /// buffer, which never holds more.
+    #[inline]
     fn base(&self) -> usize {
         (self.passed & (usize::MAX as u64 >> 1)) as usize
     }
@@ -411,7 +440,9 @@ impl Splitter {
             return;
         }
         if self.taken > 0 {
-            self.buffer.copy_within(self.taken.., 0);
+            if left > 0 {
+                self.buffer.copy_within(self.taken.., 0);
+            }
             self.buffer.truncate(left);
             self.passed = self.passed.saturating_add(self.taken as u64);
             self.taken = 0;

@@ -36,8 +36,15 @@ fn frame(channel: u8, delivery: Delivery, message: &[u8]) -> Vec<u8> {
 fn drain(splitter: &mut Splitter, items: &mut Vec<Owned>) -> Result<(), DecodeError> {
     loop {
         let announced = splitter.has_item();
+        let peeked = splitter.peek_message().map(<[u8]>::to_vec);
         let next = splitter.next();
         assert_eq!(announced, next != Ok(None));
+        if let Ok(Some(Item::Frame { message, .. })) = &next {
+            let message = splitter.message_mut(message.clone());
+            assert_eq!(peeked.as_deref(), Some(&*message));
+        } else {
+            assert_eq!(peeked, None);
+        }
         match next? {
             None => return Ok(()),
             Some(Item::Frame {
@@ -419,4 +426,55 @@ fn debug_shows_no_content() {
         shown,
         "Splitter { role: Client, buffered_bytes: 13, failed: None, .. }"
     );
+}
+
+#[test]
+fn messages_are_taken_alone_until_something_else_comes() {
+    let mut stream = Vec::new();
+    for length in [2, 3, 200] {
+        stream.extend(frame(0, Delivery::Reliable, &vec![length as u8; length]));
+    }
+    encode_ping_response(&mut stream, 1, 2);
+    stream.extend(frame(0, Delivery::Reliable, &[7; 9]));
+    stream.push(0);
+    for chunk in [1, 5, stream.len()] {
+        let mut splitter = Splitter::new(Role::Client, LIMIT);
+        let (mut messages, mut others) = (Vec::new(), Vec::new());
+        for part in stream.chunks(chunk) {
+            splitter.push(part);
+            loop {
+                if let Some(range) = splitter.next_message() {
+                    messages.push(splitter.message_mut(range).to_vec());
+                    continue;
+                }
+                match splitter.next() {
+                    Ok(None) => break,
+                    other => others.push((messages.len(), other)),
+                }
+                if matches!(others.last(), Some((_, Err(_)))) {
+                    break;
+                }
+            }
+        }
+        let lengths: Vec<usize> = messages.iter().map(Vec::len).collect();
+        assert_eq!(lengths, [2, 3, 200, 9]);
+        assert!(
+            messages
+                .iter()
+                .all(|message| message[0] == message[message.len() - 1])
+        );
+        assert!(matches!(
+            others[0],
+            (
+                3,
+                Ok(Some(Item::PingResponse {
+                    server_time: 1,
+                    client_time: 2
+                }))
+            )
+        ));
+        assert!(matches!(others[1], (4, Err(_))), "{others:?}");
+        assert_eq!(splitter.next_message(), None);
+        assert_eq!(splitter.peek_message(), None);
+    }
 }
