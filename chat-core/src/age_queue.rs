@@ -29,6 +29,7 @@ impl<T> AgeQueue<T> {
     }
 
     /// Appends an element. Returns its serial number, which is never used again.
+    #[inline]
     pub(crate) fn push(&mut self, element: T) -> u64 {
         let serial = self.next;
         self.next += 1;
@@ -43,10 +44,7 @@ impl<T> AgeQueue<T> {
     pub(crate) fn remove(&mut self, serial: u64) -> Option<T> {
         let removed = match self.places.front() {
             Some((oldest, _)) if *oldest == serial => self.places.pop_front()?.1,
-            _ => {
-                let place = self.places.binary_search_by_key(&serial, |(at, _)| *at);
-                self.places.get_mut(place.ok()?)?.1.take()
-            }
+            _ => self.take_from_the_middle(serial),
         };
         let removed = removed?;
         self.live -= 1;
@@ -54,15 +52,29 @@ impl<T> AgeQueue<T> {
             self.places.pop_front();
         }
         // An element that stays for ever must not keep the places of all that came after it.
-        if self.places.len() > 2 * self.live + Self::MAX_EMPTY {
+        let is_sparse = self.places.len() > 2 * self.live + Self::MAX_EMPTY;
+        // Only once a quarter is in use, so that each element pays for a move of few others.
+        if is_sparse || self.places.capacity() > KEPT_PLACES.max(4 * self.places.len()) {
+            self.shrink(is_sparse);
+        }
+        Some(removed)
+    }
+
+    #[inline(never)]
+    fn take_from_the_middle(&mut self, serial: u64) -> Option<T> {
+        let place = self.places.binary_search_by_key(&serial, |(at, _)| *at);
+        self.places.get_mut(place.ok()?)?.1.take()
+    }
+
+    #[inline(never)]
+    fn shrink(&mut self, is_sparse: bool) {
+        if is_sparse {
             self.places.retain(|(_, element)| element.is_some());
         }
-        // Only once a quarter is in use, so that each element pays for a move of few others.
         if self.places.capacity() > KEPT_PLACES.max(4 * self.places.len()) {
             self.places
                 .shrink_to(KEPT_PLACES.max(2 * self.places.len()));
         }
-        Some(removed)
     }
 
     /// Removes all elements, and returns the memory.

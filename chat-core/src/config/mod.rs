@@ -6,7 +6,7 @@ mod authentication;
 pub use addresses::Addresses;
 pub use authentication::{AuthData, AuthValues};
 
-use crate::codes::operation;
+use crate::codes::{event, operation};
 use crate::host::AllowedHosts;
 use crate::restore::{Kept, Restore};
 use crate::secret::Secret;
@@ -491,12 +491,25 @@ impl ChatConfig {
     /// Logs that a request was accepted for sending. Its arguments are not for a log.
     #[inline]
     pub(crate) fn log_request(&self, code: u8) {
-        // Most programs log no requests, and then the name is not looked up.
-        if log::Level::Debug > self.log_level.min(log::max_level()) {
-            return;
+        if self.logs_details() {
+            let name = operation::name(code).unwrap_or("operation");
+            self.log(log::Level::Debug, format_args!("request {name} ({code})"));
         }
-        let name = operation::name(code).unwrap_or("operation");
-        self.log(log::Level::Debug, format_args!("request {name} ({code})"));
+    }
+
+    /// Logs that an event was handled.
+    #[inline]
+    pub(crate) fn log_event(&self, code: u8) {
+        if self.logs_details() {
+            let name = event::name(code).unwrap_or("unknown");
+            self.log(log::Level::Debug, format_args!("event {name} ({code})"));
+        }
+    }
+
+    /// Whether each request and event is logged. Most programs do not, and then no name is looked up.
+    #[inline]
+    fn logs_details(&self) -> bool {
+        log::Level::Debug <= self.log_level.min(log::max_level())
     }
 
     /// Logs one line about links and bytes, if the client's level allows it.

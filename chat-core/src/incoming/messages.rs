@@ -4,48 +4,95 @@ use super::Incoming;
 use super::values::missing;
 use crate::codes::parameter;
 use crate::event::Event;
-use crate::messages::PrivateMessage;
-use photon_proto::{DecodeError, Params, Text};
+use crate::messages::{MessagesBuilder, PrivateMessage};
+use crate::model::keys::ChannelKey;
+use photon_proto::{DecodeError, Decoded, Element, ElementSink, Params, Text};
+
+/// The channel that an event 0 names.
+enum Named<'a> {
+    Known(ChannelKey),
+    /// The application has asked for the channel of this name.
+    Requested(&'a str),
+    Unknown,
+}
+
+impl Named<'_> {
+    const fn is_expected(&self) -> bool {
+        !matches!(self, Self::Unknown)
+    }
+}
+
+/// Takes the senders of an event 0.
+struct Senders<'b>(&'b mut MessagesBuilder);
+
+impl<'a> ElementSink<'a, Element<'a>> for Senders<'_> {
+    #[inline(always)]
+    fn text(&mut self, text: &'a [u8]) {
+        self.0.sender_text(text);
+    }
+
+    fn element(&mut self, sender: Element<'a>) {
+        self.0.sender(sender);
+    }
+}
+
+/// Takes the contents of an event 0.
+struct Contents<'b> {
+    builder: &'b mut MessagesBuilder,
+    /// The latest error. A sink cannot stop the iteration, so it waits.
+    bad: Option<DecodeError>,
+}
+
+impl<'a> ElementSink<'a, Decoded<'a>> for Contents<'_> {
+    #[inline(always)]
+    fn text(&mut self, text: &'a [u8]) {
+        self.builder.content_text(text);
+    }
+
+    fn element(&mut self, content: Decoded<'a>) {
+        if let Err(error) = self.builder.content(content) {
+            self.bad = Some(error);
+        }
+    }
+}
 
 impl Incoming<'_> {
     /// Event 0. Spec: chat.md 4.1.
     pub(super) fn chat_messages(&mut self, params: &mut Params<'_>) -> Result<(), DecodeError> {
         // The channel is looked up as soon as its name is read, and the lists for an unknown one are
         // skipped, so that such events are cheap. Servers send the name first.
-        let mut channel = None;
+        let mut channel: Option<Named<'_>> = None;
         let mut skipped = None;
+        let mut second_pass = None;
         let mut is_second_pass = false;
         let mut last_id = None;
         let (mut senders, mut contents) = (false, false);
         let mut bad = None;
         self.builder.clear();
-        let mut next = params.next_key()?;
         loop {
+            let next = match second_pass.take() {
+                None => params.next_key()?,
+                first => first,
+            };
             let Some(key) = next else {
-                match (skipped.take(), channel) {
+                match (skipped.take(), &channel) {
                     // A channel whose name comes behind the lists.
-                    (Some((first, at_first)), Some((_, Some(_)))) => {
+                    (Some((first, at_first)), Some(channel)) if channel.is_expected() => {
                         debug_assert!(!is_second_pass, "nothing is skipped twice");
                         *params = at_first;
-                        next = Some(first);
+                        second_pass = Some(first);
                         is_second_pass = true;
                         continue;
                     }
                     _ => break,
                 }
             };
-            let is_known = matches!(channel, Some((_, Some(_))));
             match key {
                 // Of several names the last one counts, which the first pass has found.
-                parameter::CHANNEL if !is_second_pass => {
-                    let name = params.str("channel (p1)")?;
-                    let key = self.model.public.find(name);
-                    // A server may send messages before it confirms the subscription.
-                    let is_requested = || self.pending.subscribe.is_waiting_for(name);
-                    let is_expected = key.is_some() || is_requested();
-                    channel = Some((name, is_expected.then_some(key)));
-                }
-                parameter::SENDERS | parameter::MESSAGES if !is_known => {
+                parameter::CHANNEL if !is_second_pass => channel = Some(self.named(params)?),
+                parameter::SENDERS | parameter::MESSAGES
+                    if !channel.as_ref().is_some_and(Named::is_expected) =>
+                {
                     senders |= key == parameter::SENDERS;
                     contents |= key == parameter::MESSAGES;
                     if skipped.is_none() {
@@ -55,39 +102,34 @@ impl Incoming<'_> {
                 parameter::SENDERS => {
                     senders = true;
                     self.builder.begin_senders();
-                    let builder = &mut *self.builder;
-                    params.elements("senders (p4)", |sender| builder.sender(sender))?;
+                    params.elements_to("senders (p4)", &mut Senders(self.builder))?;
                 }
                 parameter::MESSAGES => {
                     contents = true;
                     self.builder.begin_contents();
                     let builder = &mut *self.builder;
-                    params.decoded_elements("messages (p2)", |content| {
-                        // The closure cannot stop the iteration, so the error waits.
-                        if let Err(error) = builder.content(content) {
-                            bad = Some(error);
-                        }
-                    })?;
+                    let mut sink = Contents { builder, bad: None };
+                    params.decoded_elements_to("messages (p2)", &mut sink)?;
+                    bad = sink.bad.or(bad);
                 }
                 parameter::MESSAGE_ID => last_id = params.int_in_range("message id (p8)")?,
                 _ => {}
             }
-            next = params.next_key()?;
         }
         if let Some(error) = bad {
             return Err(error);
         }
-        let Some((name, channel)) = channel.filter(|_| senders && contents) else {
+        let Some(channel) = channel.filter(|_| senders && contents) else {
             return Err(missing("channel, senders or messages (p1, p4, p2)"));
         };
-        let Some(key) = channel else {
+        if !channel.is_expected() {
             self.stats.rare().unknown_channel_events += 1;
             self.config.log(
                 log::Level::Warn,
                 format_args!("messages for an unknown channel were dropped"),
             );
             return Ok(());
-        };
+        }
         if let Some(damage) = params.damage() {
             last_id = last_id.or_else(|| params.int_behind_damage(parameter::MESSAGE_ID));
             // With an id, the position advances even over nothing but undecodable messages.
@@ -101,13 +143,34 @@ impl Incoming<'_> {
             .add(u64::from(self.builder.undecodable()), |rare| {
                 &mut rare.undecodable_elements
             });
-        let key = key.unwrap_or_else(|| {
-            let history = self.pending.subscribe.history_of(name);
-            self.model.expect_channel(self.now, name, history)
-        });
+        let key = match channel {
+            Named::Known(key) => key,
+            Named::Requested(name) => {
+                let history = self.pending.subscribe.history_of(name);
+                self.model.expect_channel(self.now, name, history)
+            }
+            Named::Unknown => return Ok(()),
+        };
         self.model
             .on_messages(self.now, key, messages, self.events, self.stats);
         Ok(())
+    }
+
+    /// Reads the name of the channel, and finds it.
+    fn named<'a>(&mut self, params: &mut Params<'a>) -> Result<Named<'a>, DecodeError> {
+        // Many messages in a row are often of one channel.
+        if let Some(latest) = self.model.public.latest()
+            && params.take_if(latest.name())
+        {
+            return Ok(Named::Known(latest.key()));
+        }
+        let name = params.str("channel (p1)")?;
+        Ok(match self.model.public.find(name) {
+            Some(key) => Named::Known(key),
+            // A server may send messages before it confirms the subscription.
+            None if self.pending.subscribe.is_waiting_for(name) => Named::Requested(name),
+            None => Named::Unknown,
+        })
     }
 
     /// Event 2. Spec: chat.md 4.2.

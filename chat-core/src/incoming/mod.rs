@@ -75,13 +75,18 @@ impl Incoming<'_> {
         kind: MessageKind,
         body: &[u8],
     ) -> Result<Action, DecodeError> {
-        let message = Message::decode_tolerant(
-            kind,
-            self.config.binary_protocol(),
-            &self.config.peer.limits,
-            body,
-        )?;
-        match message {
+        let protocol = self.config.binary_protocol();
+        let limits = &self.config.peer.limits;
+        if kind == MessageKind::Event {
+            let (code, mut params) = Message::decode_tolerant_event(protocol, limits, body)?;
+            if self.state == State::ConnectedToFrontEnd {
+                self.event(code, &mut params)?;
+            } else {
+                self.stats.rare().ignored_messages += 1;
+            }
+            return Ok(Action::Nothing);
+        }
+        match Message::decode_tolerant(kind, protocol, limits, body)? {
             Message::Response {
                 internal: false,
                 code,
@@ -89,14 +94,6 @@ impl Incoming<'_> {
                 debug_message,
                 params,
             } => self.response(code, return_code, debug_message.as_deref(), params),
-            Message::Event { code, params } => {
-                if self.state == State::ConnectedToFrontEnd {
-                    self.event(code, params)?;
-                } else {
-                    self.stats.rare().ignored_messages += 1;
-                }
-                Ok(Action::Nothing)
-            }
             Message::Disconnect {
                 code,
                 debug_message,
@@ -116,7 +113,7 @@ impl Incoming<'_> {
                 Ok(Action::Nothing)
             }
             // Bare values have no meaning in Chat, and clients get no requests. Internal responses
-            // are the peer's. Spec: wire.md 1.1.
+            // are the peer's. Events were handled above. Spec: wire.md 1.1.
             _ => {
                 self.stats.rare().ignored_messages += 1;
                 Ok(Action::Nothing)
@@ -273,30 +270,28 @@ impl Incoming<'_> {
         Ok(())
     }
 
-    fn event(&mut self, code: u8, mut params: Params<'_>) -> Result<(), DecodeError> {
+    fn event(&mut self, code: u8, params: &mut Params<'_>) -> Result<(), DecodeError> {
         let handled = match code {
-            event::CHAT_MESSAGES => self.chat_messages(&mut params),
-            event::PRIVATE_MESSAGE => self.private_message(&mut params),
-            event::SUBSCRIBE => self.subscribe_event(&mut params),
-            event::UNSUBSCRIBE => self.unsubscribe_event(&mut params),
-            event::STATUS_UPDATE => self.status_event(&mut params),
-            event::PROPERTIES_CHANGED => self.properties_event(&mut params),
-            event::USER_SUBSCRIBED => self.user_event(true, &mut params),
-            event::USER_UNSUBSCRIBED => self.user_event(false, &mut params),
-            event::ERROR_INFO => self.error_info_event(&mut params),
+            event::CHAT_MESSAGES => self.chat_messages(params),
+            event::PRIVATE_MESSAGE => self.private_message(params),
+            event::SUBSCRIBE => self.subscribe_event(params),
+            event::UNSUBSCRIBE => self.unsubscribe_event(params),
+            event::STATUS_UPDATE => self.status_event(params),
+            event::PROPERTIES_CHANGED => self.properties_event(params),
+            event::USER_SUBSCRIBED => self.user_event(true, params),
+            event::USER_UNSUBSCRIBED => self.user_event(false, params),
+            event::ERROR_INFO => self.error_info_event(params),
             _ => {
                 let parameters = params.to_parameters()?;
                 self.events.push(Event::Other { code, parameters });
                 Ok(())
             }
         };
-        self.count_work(&params);
+        self.count_work(params);
         match handled {
             Ok(()) => {
-                let name = event::name(code).unwrap_or("unknown");
-                self.config
-                    .log(log::Level::Debug, format_args!("event {name} ({code})"));
-                self.count_surplus(&mut params)
+                self.config.log_event(code);
+                self.count_surplus(params)
             }
             // The rest of the event could not be read, and too much was in it.
             Err(error) if error.kind == DecodeErrorKind::Missing && params.damage().is_some() => {

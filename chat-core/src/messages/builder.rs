@@ -1,8 +1,10 @@
 //! [`MessagesBuilder`]: collects the messages of one event.
 
-use super::index::List;
-use super::{Block, Index, Messages, Other, Span, Undecodable};
+use super::block::{Block, Other, Others, Tail};
+use super::index::{Index, List, Span};
+use super::{Messages, Undecodable};
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use photon_proto::{DecodeError, DecodeErrorKind, Decoded, Element, Timestamp, ValueRef};
 
@@ -35,6 +37,7 @@ pub(crate) struct MessagesBuilder {
 }
 
 impl MessagesBuilder {
+    #[inline]
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();
         self.is_cut = false;
@@ -45,6 +48,7 @@ impl MessagesBuilder {
     }
 
     /// Drops what was collected, and returns its memory if that is more than `kept_bytes`.
+    #[inline]
     pub(crate) fn release_memory(&mut self, kept_bytes: usize) {
         let lists = self.senders.capacity_bytes()
             + self.contents.capacity_bytes()
@@ -65,16 +69,15 @@ impl MessagesBuilder {
         self.others.len() < self.contents.len() || self.others.iter().any(|(_, it)| it.is_ok())
     }
 
-    /// Offsets above 4 GiB become `u32::MAX`, and [`MessagesBuilder::finish`] fails: no frame is that
-    /// long.
-    #[inline]
-    fn push(&mut self, bytes: &[u8]) -> Span {
-        let is_continuation = |byte: &u8| byte & 0xC0 == 0x80;
-        self.is_cut |= bytes.first().is_some_and(is_continuation);
+    /// Adds a text to the list that `list` chooses.
+    // Inlined, as each text costs a few instructions more than its copy.
+    #[inline(always)]
+    fn push(&mut self, list: impl FnOnce(&mut Self) -> &mut List, text: &[u8]) {
+        self.is_cut |= matches!(text, [0x80..=0xBF, ..]);
         let start = self.end();
-        self.bytes.extend_from_slice(bytes);
+        self.bytes.extend_from_slice(text);
         let end = self.end();
-        Span { start, end }
+        list(self).push(Span { start, end });
     }
 
     /// Begins the list of senders. If a message has the list twice, the last one counts.
@@ -90,7 +93,6 @@ impl MessagesBuilder {
     }
 
     /// Adds a sender. One that is no text becomes U+FFFD.
-    #[inline]
     pub(crate) fn sender(&mut self, sender: Element<'_>) {
         match sender {
             Element::Text(bytes) => self.sender_text(bytes),
@@ -104,10 +106,9 @@ impl MessagesBuilder {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn sender_text(&mut self, bytes: &[u8]) {
-        let span = self.push(bytes);
-        self.senders.push(span);
+        self.push(|builder| &mut builder.senders, bytes);
     }
 
     /// Adds a content.
@@ -117,7 +118,7 @@ impl MessagesBuilder {
     #[inline]
     pub(crate) fn content(&mut self, content: Decoded<'_>) -> Result<(), DecodeError> {
         match content {
-            Decoded::Text(bytes) => self.text(bytes),
+            Decoded::Text(bytes) => self.content_text(bytes),
             Decoded::Value { value, bytes } => {
                 self.other_bytes += bytes;
                 self.other(Ok(value));
@@ -129,15 +130,10 @@ impl MessagesBuilder {
         Ok(())
     }
 
-    #[inline]
-    fn text(&mut self, bytes: &[u8]) {
-        let span = self.push(bytes);
-        self.contents.push(span);
-    }
-
-    #[cfg(test)]
-    pub(crate) fn text_for_tests(&mut self, bytes: &[u8]) {
-        self.text(bytes);
+    /// Adds a content that is text.
+    #[inline(always)]
+    pub(crate) fn content_text(&mut self, bytes: &[u8]) {
+        self.push(|builder| &mut builder.contents, bytes);
     }
 
     fn other(&mut self, other: Other) {
@@ -146,8 +142,7 @@ impl MessagesBuilder {
             "each content takes a byte of an event, and events are smaller"
         );
         self.others.push((self.contents.len() as u32, other));
-        let nothing = self.push(&[]);
-        self.contents.push(nothing);
+        self.content_text(&[]);
     }
 
     /// Adds a content that cannot be decoded. `make` gets the number of bytes that may be kept.
@@ -179,13 +174,14 @@ impl MessagesBuilder {
         last_id: Option<i32>,
         me: Option<&[u8]>,
     ) -> Result<Messages, DecodeError> {
-        let mut index = Index::append(&mut self.bytes, &self.senders, &self.contents);
-        let text: Box<str> = match self.whole_text() {
+        let texts = self.bytes.len();
+        self.append_index(last_id, received, me);
+        let text: Arc<str> = match self.whole_text() {
             Some(text) => text.into(),
             None => {
-                self.bytes.truncate(index.start());
+                self.bytes.truncate(texts);
                 self.repair()?;
-                index = Index::append(&mut self.bytes, &self.senders, &self.contents);
+                self.append_index(last_id, received, me);
                 let Some(text) = self.whole_text() else {
                     debug_assert!(false, "repaired");
                     return Err(DecodeError::new(DecodeErrorKind::NotUtf8, 0, MESSAGES));
@@ -193,18 +189,25 @@ impl MessagesBuilder {
                 text.into()
             }
         };
-        // After the repair, which changes senders.
+        let others = Others {
+            contents: core::mem::take(&mut self.others),
+            bytes: self.other_bytes + self.mark_bytes,
+        };
+        Ok(Messages(Block::new(text, others)))
+    }
+
+    /// Appends the index of the texts, and what holds for all of them.
+    #[inline]
+    fn append_index(&mut self, last_id: Option<i32>, received: Timestamp, me: Option<&[u8]>) {
         let is_of_others = me.is_some_and(|me| !self.senders.contain(&self.bytes, me));
-        let others = core::mem::take(&mut self.others);
-        Ok(Messages::new(Block {
-            text,
+        let index = Index::append(&mut self.bytes, &self.senders, &self.contents);
+        let tail = Tail {
             index,
-            others,
-            others_bytes: self.other_bytes + self.mark_bytes,
             last_id,
             is_of_others,
             received,
-        }))
+        };
+        tail.append(&mut self.bytes);
     }
 
     /// All texts, if they are UTF-8. They lie behind each other, so if all bytes are, and each text
@@ -257,7 +260,8 @@ impl MessagesBuilder {
         self.bytes = Vec::with_capacity(
             senders.spans().map(repaired_length).sum::<usize>()
                 + texts.sum::<usize>()
-                + Index::max_bytes(senders.len().min(contents.len())),
+                + Index::max_bytes(senders.len().min(contents.len()))
+                + Tail::BYTES,
         );
         for span in senders.spans() {
             let sender = span.of(&bytes).unwrap_or(UNKNOWN.as_bytes());
@@ -280,7 +284,7 @@ impl MessagesBuilder {
             }
             let text = span.of(&bytes).unwrap_or_default();
             if core::str::from_utf8(text).is_ok() {
-                self.text(text);
+                self.content_text(text);
             } else {
                 self.undecodable = self.undecodable.saturating_add(1);
                 self.mark(|max_bytes| Undecodable::text(text, max_bytes))?;
@@ -289,7 +293,8 @@ impl MessagesBuilder {
         Ok(())
     }
 
-    /// The end of the texts so far.
+    /// The end of the texts so far. Above 4 GiB it is `u32::MAX`, and [`MessagesBuilder::finish`] fails:
+    /// no frame is that long.
     #[inline]
     fn end(&self) -> u32 {
         u32::try_from(self.bytes.len()).unwrap_or(u32::MAX)
@@ -309,7 +314,7 @@ mod tests {
         for _ in 0..2 {
             builder.sender_text(b"alice");
         }
-        builder.text("h\u{e4}?".as_bytes());
+        builder.content_text("h\u{e4}?".as_bytes());
         builder.other(Ok(Value::Int(7)));
         let messages = builder
             .finish(Timestamp::ZERO, Some(12), None)
@@ -333,7 +338,7 @@ mod tests {
     fn a_text_that_ends_inside_a_character_is_marked_even_if_the_next_one_completes_it() {
         let mut builder = MessagesBuilder::default();
         builder.sender_text(&[0xC3]);
-        builder.text(&[0xA4]);
+        builder.content_text(&[0xA4]);
         let messages = builder
             .finish(Timestamp::ZERO, None, None)
             .expect("only its parts are marked");
@@ -354,7 +359,7 @@ mod tests {
                 builder.sender_text(sender);
             }
             for _ in senders {
-                builder.text(b"hello");
+                builder.content_text(b"hello");
             }
             let messages = builder.finish(Timestamp::ZERO, Some(12), me);
             messages.expect("whole").are_of_others()
@@ -382,7 +387,7 @@ mod tests {
             builder.sender_text(b"alice");
         }
         for _ in 0..10_000 {
-            builder.text(&[0xFF; 100]);
+            builder.content_text(&[0xFF; 100]);
         }
         let error = builder
             .finish(Timestamp::ZERO, None, None)

@@ -18,12 +18,12 @@ const LONG: usize = 5;
 /// ```text
 /// texts | start of the senders, start of the contents | end of a sender, end of its content | ...
 /// ```
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Index {
     /// Where the numbers begin.
-    start: u32,
-    messages: u32,
-    is_long: bool,
+    pub(super) start: u32,
+    pub(super) messages: u32,
+    pub(super) is_long: bool,
 }
 
 /// The range of one text.
@@ -34,6 +34,12 @@ pub(super) struct Span {
 }
 
 impl Span {
+    /// The length of the text.
+    #[inline]
+    pub(super) const fn len(self) -> usize {
+        self.end.saturating_sub(self.start) as usize
+    }
+
     /// The part of `bytes` that this is.
     #[inline]
     pub(super) fn of(self, bytes: &[u8]) -> Option<&[u8]> {
@@ -168,6 +174,14 @@ pub(super) struct Spans<'t> {
     is_long: bool,
 }
 
+impl Spans<'_> {
+    /// The starts of the next sender and content.
+    #[inline]
+    pub(super) const fn starts(&self) -> (u32, u32) {
+        self.starts
+    }
+}
+
 impl Iterator for Spans<'_> {
     type Item = (Span, Span);
 
@@ -181,10 +195,25 @@ impl Iterator for Spans<'_> {
 }
 
 fn append(bytes: &mut Vec<u8>, senders: &List, contents: &List, is_long: bool) {
-    bytes.reserve(Index::max_bytes(senders.len().min(contents.len())));
-    append_pair(bytes, senders.start, contents.start, is_long);
-    for (&sender, &content) in senders.ends.iter().zip(&contents.ends) {
-        append_pair(bytes, sender, content, is_long);
+    let ends = senders.ends.iter().zip(&contents.ends);
+    if is_long {
+        bytes.extend_from_slice(&long_digits(senders.start));
+        bytes.extend_from_slice(&long_digits(contents.start));
+        for (&sender, &content) in ends {
+            bytes.extend_from_slice(&long_digits(sender));
+            bytes.extend_from_slice(&long_digits(content));
+        }
+        return;
+    }
+    // Space for all of them at once, so that none looks whether there is some.
+    let messages = senders.len().min(contents.len());
+    bytes.reserve((1 + messages) * 2 * SHORT);
+    bytes.extend_from_slice(&short_digits(senders.start, contents.start));
+    let start = bytes.len();
+    bytes.resize(start + messages * 2 * SHORT, 0);
+    let (places, _) = bytes.get_mut(start..).unwrap_or_default().as_chunks_mut();
+    for (place, (&sender, &content)) in places.iter_mut().zip(ends) {
+        *place = short_digits(sender, content);
     }
 }
 
@@ -205,19 +234,10 @@ fn take_long(numbers: &mut &[u8]) -> Option<u32> {
     Some(long_number(digits))
 }
 
-fn append_pair(bytes: &mut Vec<u8>, first: u32, second: u32, is_long: bool) {
-    if is_long {
-        bytes.extend_from_slice(&long_digits(first));
-        bytes.extend_from_slice(&long_digits(second));
-    } else {
-        bytes.extend_from_slice(&short_digits(first, second));
-    }
-}
-
 /// The digits of two numbers below 2^28, both at once: a row of 28 bits becomes two of 14, and each of
 /// them two of 7.
 #[inline]
-fn short_digits(first: u32, second: u32) -> [u8; 2 * SHORT] {
+pub(super) fn short_digits(first: u32, second: u32) -> [u8; 2 * SHORT] {
     debug_assert!((first | second) >> (7 * SHORT) == 0, "{first}, {second}");
     let bits = u64::from(first) | u64::from(second) << 32;
     let bits = (bits & 0x0000_3FFF_0000_3FFF) | (bits & 0x0FFF_C000_0FFF_C000) << 2;
@@ -227,7 +247,7 @@ fn short_digits(first: u32, second: u32) -> [u8; 2 * SHORT] {
 
 /// Reverses [`short_digits`].
 #[inline]
-fn short_pair(digits: [u8; 2 * SHORT]) -> (u32, u32) {
+pub(super) fn short_pair(digits: [u8; 2 * SHORT]) -> (u32, u32) {
     let bits = u64::from_le_bytes(digits);
     let bits = (bits & 0x007F_007F_007F_007F) | (bits & 0x7F00_7F00_7F00_7F00) >> 1;
     let bits = (bits & 0x0000_3FFF_0000_3FFF) | (bits & 0x3FFF_0000_3FFF_0000) >> 2;

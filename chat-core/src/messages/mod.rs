@@ -1,102 +1,21 @@
 //! [`Messages`]: the messages of one event. All of them are views of one shared text.
 
+mod block;
 mod builder;
 mod content;
 mod index;
 mod origin;
 
-use alloc::boxed::Box;
-use alloc::sync::Arc;
-use alloc::vec::Vec;
+use block::{Block, View};
 use core::fmt;
 use core::ops::Range;
-use photon_proto::{Text, Timestamp, Value};
+use index::Spans;
+use photon_proto::{Text, Timestamp};
 
 pub(crate) use builder::MessagesBuilder;
 pub(crate) use content::Undecodable;
 pub use content::{Content, OwnedContent};
-use index::{Index, Span, Spans};
 pub use origin::Origin;
-
-/// A content that is not text, or that cannot be decoded. The latter is boxed: it is rare, and
-/// larger.
-type Other = Result<Value, Box<Undecodable>>;
-
-/// The data of one event: one allocation for all texts, with the index of them.
-#[derive(Debug)]
-struct Block {
-    text: Box<str>,
-    index: Index,
-    /// Contents that are not text, and the messages that they belong to, in order. Their place in
-    /// the text is empty.
-    others: Vec<(u32, Other)>,
-    /// The memory of them. Noted when they are decoded: a walk through all values would be repeated by
-    /// each owner of the event.
-    others_bytes: usize,
-    /// The id of the last message, as the server sent it.
-    last_id: Option<i32>,
-    /// Whether certainly no sender is the client's user. Looked up only where it matters, and while
-    /// the senders are at hand: the index would have to be decoded again.
-    is_of_others: bool,
-    /// One stamp for all of them: they arrived together.
-    received: Timestamp,
-}
-
-impl Block {
-    #[inline]
-    fn part(&self, span: Span) -> &str {
-        let Some(part) = self.text.get(span.start as usize..span.end as usize) else {
-            debug_assert!(false, "MessagesBuilder::finish checked every span");
-            return "";
-        };
-        part
-    }
-
-    #[inline]
-    fn message(&self, index: usize) -> Option<Message<'_>> {
-        let (sender, content) = self.index.message(&self.text, index)?;
-        Some(self.message_at(index, sender, content))
-    }
-
-    #[inline]
-    fn message_at(&self, index: usize, sender: Span, content: Span) -> Message<'_> {
-        Message {
-            sender: self.part(sender),
-            content: match self.part(content) {
-                "" => self.other(index),
-                text => Content::Text(text),
-            },
-            id: self.id(index),
-            received: self.received,
-        }
-    }
-
-    /// The content of a message without text.
-    fn other(&self, index: usize) -> Content<'_> {
-        let found = self
-            .others
-            .binary_search_by_key(&index, |(of, _)| *of as usize);
-        match found.ok().and_then(|place| self.others.get(place)) {
-            Some((_, Ok(value))) => Content::Value(value),
-            Some((_, Err(undecodable))) => undecodable.content(),
-            None => Content::Text(""),
-        }
-    }
-
-    /// The server sends only the id of the last message; ids inside one event are consecutive.
-    /// An id of 0 or below would mean "none". Spec: chat.md 4.1.
-    #[inline]
-    fn id(&self, index: usize) -> Option<i32> {
-        let length = self.index.len();
-        debug_assert!(index < length, "the caller has the message of this index");
-        let after_it = i32::try_from(length - 1 - index).ok()?;
-        self.last_id?.checked_sub(after_it).filter(|&id| id > 0)
-    }
-
-    fn pinned_bytes(&self) -> usize {
-        size_of::<Self>() + self.text.len() + self.others_bytes
-    }
-}
 
 /// The messages of one event, oldest first. A clone shares the text.
 ///
@@ -116,78 +35,27 @@ impl Block {
 /// # let _ = show;
 /// ```
 #[derive(Clone)]
-pub struct Messages {
-    block: Arc<Block>,
-    /// The index of the first message in the block: the client may deliver only a part of what
-    /// arrived together.
-    start: u32,
-    /// The index behind the last message, and the origin.
-    end: End,
-}
-
-/// An index and an origin in four bytes: with eight, the largest event would exceed its limit of 48.
-#[derive(Clone, Copy)]
-struct End(u32);
-
-impl End {
-    const INDEX_BITS: u32 = 30;
-    const MAX_INDEX: usize = (1 << Self::INDEX_BITS) - 1;
-
-    fn new(index: usize, origin: Origin) -> Self {
-        debug_assert!(
-            index <= Self::MAX_INDEX,
-            "each message takes a byte of an event, and events are smaller"
-        );
-        Self(index.min(Self::MAX_INDEX) as u32 | origin.number() << Self::INDEX_BITS)
-    }
-
-    const fn index(self) -> usize {
-        self.0 as usize & Self::MAX_INDEX
-    }
-
-    const fn origin(self) -> Origin {
-        Origin::of_number(self.0 >> Self::INDEX_BITS)
-    }
-}
+pub struct Messages(Block);
 
 impl Messages {
-    fn new(block: Block) -> Self {
-        let end = End::new(block.index.len(), Origin::Live);
-        Self {
-            block: Arc::new(block),
-            start: 0,
-            end,
-        }
-    }
-
     /// The messages with these indices, which must be in range, and with this origin. They share
     /// the text.
     pub(crate) fn part(&self, from: usize, to: usize, origin: Origin) -> Self {
-        debug_assert!(
-            from <= to && to <= self.len(),
-            "{from} to {to} of {}",
-            self.len()
-        );
-        let (start, end) = (self.start as usize, self.end.index());
-        let to = (start + to).min(end);
-        Self {
-            block: Arc::clone(&self.block),
-            start: (start + from).min(to) as u32,
-            end: End::new(to, origin),
-        }
+        Self(self.0.part(from, to, origin))
     }
 
     /// Returns how the messages reached the client. Only those of a public channel have another
     /// origin than [`Origin::Live`].
     #[must_use]
-    pub const fn origin(&self) -> Origin {
-        self.end.origin()
+    pub fn origin(&self) -> Origin {
+        self.0.origin()
     }
 
     /// Returns the number of messages.
     #[must_use]
+    #[inline]
     pub fn len(&self) -> usize {
-        self.end.index() - self.start as usize
+        self.0.len()
     }
 
     /// Whether there are no messages. Those of an event are never empty.
@@ -199,21 +67,27 @@ impl Messages {
     /// Returns one message. Index 0 is the oldest.
     #[must_use]
     pub fn get(&self, index: usize) -> Option<Message<'_>> {
-        if index >= self.len() {
+        let view = self.0.view();
+        let index = view.start.saturating_add(index);
+        if index >= view.end {
             return None;
         }
-        self.block.message(self.start as usize + index)
+        view.message(index)
     }
 
     /// Iterates over the messages, oldest first.
     #[inline]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Message<'_>> + DoubleEndedIterator {
-        let block = &*self.block;
-        let from = self.start as usize;
+        let view = self.0.view();
+        let spans = view.spans(view.start);
+        let behind = |start: u32| view.text.get(start as usize..).unwrap_or_default();
+        let (senders, contents) = spans.starts();
         Iter {
-            block,
-            left: from..self.end.index(),
-            spans: block.index.messages(&block.text, from),
+            view,
+            left: view.start..view.end,
+            senders: behind(senders),
+            contents: behind(contents),
+            spans,
         }
     }
 
@@ -221,32 +95,46 @@ impl Messages {
     /// for when they arrived.
     #[inline]
     pub(crate) fn are_of_others(&self) -> bool {
-        self.block.is_of_others
+        self.0.view().tail.is_of_others
     }
 
     /// Returns the id of the last message, if the server sent it.
     #[must_use]
     pub fn last_id(&self) -> Option<i32> {
-        let left_out = self.block.index.len() - self.end.index();
-        self.block
-            .last_id?
-            .checked_sub(i32::try_from(left_out).ok()?)
+        self.0.view().last_id()
     }
 
     /// Returns how many bytes of memory these messages keep alive: those of all messages that
     /// arrived together with them.
     #[must_use]
     pub fn pinned_bytes(&self) -> usize {
-        self.block.pinned_bytes()
+        self.0.pinned_bytes()
     }
 }
 
-/// Messages of one block, from both ends.
+/// Messages of one event, from both ends.
 struct Iter<'m> {
-    block: &'m Block,
+    view: View<'m>,
+    /// Their indices in the event.
     left: Range<usize>,
+    /// The text from the sender of the next message on, and from its content on. What is taken from
+    /// the front needs one boundary of a character; a range would have two.
+    senders: &'m str,
+    contents: &'m str,
     /// The places of the texts of the next message and of those behind it.
     spans: Spans<'m>,
+}
+
+impl<'m> Iter<'m> {
+    /// Takes the sender and the content of the next message.
+    #[inline]
+    fn texts(&mut self) -> Option<(&'m str, &'m str)> {
+        let (sender, content) = self.spans.next()?;
+        let (sender, senders) = self.senders.split_at_checked(sender.len())?;
+        let (content, contents) = self.contents.split_at_checked(content.len())?;
+        (self.senders, self.contents) = (senders, contents);
+        Some((sender, content))
+    }
 }
 
 impl<'m> Iterator for Iter<'m> {
@@ -255,9 +143,12 @@ impl<'m> Iterator for Iter<'m> {
     #[inline]
     fn next(&mut self) -> Option<Message<'m>> {
         let index = self.left.next()?;
-        let spans = self.spans.next();
-        debug_assert!(spans.is_some(), "the range is of this block");
-        let message = spans.map(|(sender, content)| self.block.message_at(index, sender, content));
+        let texts = self.texts();
+        debug_assert!(
+            texts.is_some(),
+            "MessagesBuilder::finish checked every span"
+        );
+        let message = texts.map(|(sender, content)| self.view.message_of(index, sender, content));
         Some(message.unwrap_or(Message::EMPTY))
     }
 
@@ -269,8 +160,8 @@ impl<'m> Iterator for Iter<'m> {
 
 impl DoubleEndedIterator for Iter<'_> {
     fn next_back(&mut self) -> Option<Self::Item> {
-        let message = self.block.message(self.left.next_back()?);
-        debug_assert!(message.is_some(), "the range is of this block");
+        let message = self.view.message(self.left.next_back()?);
+        debug_assert!(message.is_some(), "the range is of this event");
         Some(message.unwrap_or(Message::EMPTY))
     }
 }

@@ -23,24 +23,6 @@ pub enum Origin {
 }
 
 impl Origin {
-    pub(super) const fn number(self) -> u32 {
-        match self {
-            Self::Live => 0,
-            Self::History => 1,
-            Self::Older => 2,
-            Self::Late => 3,
-        }
-    }
-
-    pub(super) const fn of_number(number: u32) -> Self {
-        match number {
-            0 => Self::Live,
-            1 => Self::History,
-            2 => Self::Older,
-            _ => Self::Late,
-        }
-    }
-
     /// Whether messages of this origin move the position of their channel.
     #[must_use]
     pub const fn moves_position(self) -> bool {

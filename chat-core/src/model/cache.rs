@@ -23,6 +23,8 @@ pub(crate) struct Cache {
 #[derive(Debug)]
 struct Part {
     messages: Messages,
+    /// How many they are. Asked for several times.
+    count: usize,
     /// How many of the oldest messages were dropped. Their memory stays until the part goes.
     dropped: usize,
     /// The bytes charged for it. Measured once, because that walks all its values.
@@ -34,16 +36,16 @@ struct Part {
 impl Part {
     fn remaining(&self) -> usize {
         debug_assert!(
-            self.dropped < self.messages.len(),
+            self.dropped < self.count,
             "a part without messages is removed"
         );
-        self.messages.len() - self.dropped
+        self.count - self.dropped
     }
 
     /// The ids of the first and of the last message.
     fn ids(&self) -> Option<(i32, i32)> {
         let last = self.messages.last_id()?;
-        let before = i32::try_from(self.messages.len() - 1).ok()?;
+        let before = i32::try_from(self.count - 1).ok()?;
         Some((last.checked_sub(before)?, last))
     }
 }
@@ -131,11 +133,12 @@ impl Caches {
         recent: usize,
         leaving: &mut dyn FnMut(&Message<'_>),
     ) {
-        if messages.is_empty() {
+        let count = messages.len();
+        if count == 0 {
             return;
         }
         if self.max_messages_per_channel == 0 {
-            let skipped = messages.len().saturating_sub(recent);
+            let skipped = count.saturating_sub(recent);
             messages
                 .iter()
                 .skip(skipped)
@@ -145,10 +148,11 @@ impl Caches {
         let order = self.parts.push(key);
         let bytes = messages.pinned_bytes();
         self.budget.charge(bytes);
-        cache.messages += messages.len();
+        cache.messages += count;
         let is_newest = messages.origin().moves_position();
         let part = Part {
             messages,
+            count,
             dropped: 0,
             bytes,
             order,
@@ -180,6 +184,7 @@ impl Caches {
 
     /// Drops the oldest part of a cache. `leaving` gets its messages if fewer than `recent` newer
     /// ones remain.
+    #[inline]
     pub(super) fn drop_oldest(
         &mut self,
         cache: &mut Cache,
@@ -221,6 +226,7 @@ impl Caches {
     }
 
     /// Returns the channel of the oldest part if all parts together exceed the cap in bytes.
+    #[inline]
     pub(super) fn oldest_if_exceeded(&self) -> Option<ChannelKey> {
         if self.budget.is_exceeded() {
             self.parts.oldest().copied()

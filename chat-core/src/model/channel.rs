@@ -248,10 +248,14 @@ impl Channels {
         self.in_slot_mut(*self.by_name.get(name)?)
     }
 
+    /// The channel that a name found last.
+    pub(crate) fn latest(&self) -> Option<&Channel> {
+        self.in_slot(self.latest)
+    }
+
     /// Finds the key of a channel, without a hash if it is the one that was found last.
     pub(crate) fn find(&mut self, name: &str) -> Option<ChannelKey> {
-        let latest = self.in_slot(self.latest);
-        if let Some(channel) = latest.filter(|channel| channel.name == *name) {
+        if let Some(channel) = self.latest().filter(|channel| channel.name == *name) {
             return Some(channel.key);
         }
         self.latest = *self.by_name.get(name)?;

@@ -300,7 +300,7 @@ fn received(texts: &[&str], last_id: i32) -> Messages {
         builder.sender_text(b"bob");
     }
     for text in texts {
-        builder.text_for_tests(text.as_bytes());
+        builder.content_text(text.as_bytes());
     }
     builder
         .finish(Timestamp::ZERO, Some(last_id), None)

@@ -502,7 +502,7 @@ fn event_of(messages: &[Key], at_ms: u64) -> Messages {
     }
     for (life, id) in messages {
         let text: String = (life * 100_000 + id).to_string();
-        builder.text_for_tests(text.as_bytes());
+        builder.content_text(text.as_bytes());
     }
     let received = Timestamp::from_millis(at_ms);
     builder
