@@ -77,6 +77,7 @@ impl ChatClient {
 
     #[inline(never)]
     fn read_events(&mut self, first_event: usize) {
+        self.next_work = NextWork::Unknown;
         let Some(confirm) = &mut self.confirm else {
             return;
         };

@@ -8,13 +8,16 @@ use photon_proto::Timestamp;
 /// When [`ChatClient::service`] has something to do, if nothing else happens before.
 ///
 /// It is known only while the client is idle. Whatever may change it [forgets](ChatClient::touch) it:
-/// input, output, a call of the application, and each call of `service` that does anything. An
-/// assertion compares it with the timers whenever it is used.
+/// output, a call of the application, and each call of `service` that runs a timer. Of input, and of
+/// messages that change no timer, a lower bound remains: otherwise each message would look at every
+/// timer. An assertion compares it with the timers whenever it is used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum NextWork {
     /// It has to be computed.
     #[default]
     Unknown,
+    /// Input may wait. No timer is due before this time.
+    NotBefore(Timestamp),
     /// A timer is due then. The time is not over.
     At(Timestamp),
     /// No timer runs.
@@ -32,7 +35,7 @@ impl ChatClient {
             return Some(self.now);
         }
         let known = match self.next_work {
-            NextWork::Unknown => return self.compute_timeout(),
+            NextWork::Unknown | NextWork::NotBefore(_) => return self.compute_timeout(),
             NextWork::At(at) => Some(at),
             NextWork::Never => None,
         };
@@ -44,13 +47,54 @@ impl ChatClient {
     #[inline]
     pub(super) fn is_due(&mut self, now: Timestamp) -> bool {
         debug_assert_eq!(now, self.now, "the time was taken");
+        // Input is the usual reason, and costs less to find than the next timer.
+        if matches!(self.next_work, NextWork::NotBefore(_)) && self.has_work() {
+            return true;
+        }
         let at = self.poll_timeout();
         let is_due = at.is_some_and(|at| at <= now);
         // A full queue stops some timers, and the application may empty it at any time.
-        if !is_due && self.next_work == NextWork::Unknown && !self.events.is_full() {
+        if !is_due
+            && matches!(self.next_work, NextWork::Unknown | NextWork::NotBefore(_))
+            && !self.events.is_full()
+        {
             self.next_work = at.map_or(NextWork::Never, NextWork::At);
         }
         is_due
+    }
+
+    /// Whether something is left to be done now, in a call that has processed input. While no timer can
+    /// be due, the next one stays unknown: the next call will have input, too.
+    #[inline]
+    pub(super) fn is_still_due(&mut self, now: Timestamp) -> bool {
+        if !self.is_before_timers(now) {
+            return self.is_due(now);
+        }
+        let has_work = self.has_work();
+        debug_assert!(
+            has_work || self.compute_timeout().is_none_or(|at| at > now),
+            "what brings a timer forward forgets the bound"
+        );
+        has_work
+    }
+
+    /// Whether no timer can be due at this time.
+    #[inline]
+    pub(super) fn is_before_timers(&self, now: Timestamp) -> bool {
+        matches!(self.next_work, NextWork::NotBefore(at) if now < at)
+    }
+
+    /// Notes that bytes arrived on a stream or WebSocket. They start no timer that is shorter than
+    /// half of the silence timeout (see the docs of `peer::liveness`), and others only as messages.
+    #[inline]
+    pub(super) fn note_input(&mut self, now: Timestamp) {
+        let known = match self.next_work {
+            NextWork::Unknown | NextWork::NotBefore(_) => return,
+            NextWork::At(at) => Some(at),
+            NextWork::Never => None,
+        };
+        let started = now.plus(self.config.peer.silence_timeout / 2);
+        self.next_work = NextWork::NotBefore(known.map_or(started, |at| at.min(started)));
     }
 
     /// Forgets when something is to be done, because it may have changed.
@@ -59,13 +103,18 @@ impl ChatClient {
         self.next_work = NextWork::Unknown;
     }
 
+    /// Whether there is something to do that needs no timer.
+    #[inline]
+    fn has_work(&self) -> bool {
+        self.armed || self.can_process() || self.can_restore()
+    }
+
     fn compute_timeout(&self) -> Option<Timestamp> {
         let now = self.now;
-        let holds_input = self.holds_input();
-        if self.armed || (holds_input && !self.events.is_full()) || self.can_restore() {
+        if self.has_work() {
             return Some(now);
         }
-        if holds_input {
+        if self.holds_input() {
             // What a deadline waits for may be in the input, so none passes before it is processed.
             // The peer applies the same rule to silence.
             return self.upkeep_deadline(now);

@@ -49,12 +49,20 @@ impl ChatClient {
     /// [`ChatClient::service`].
     pub fn handle_link(&mut self, now: Timestamp, link: LinkId, input: LinkInput<'_>) {
         let now = self.advance(now);
-        self.touch();
         if let Some(connection) = self
             .connection
             .as_mut()
             .filter(|current| current.link == link)
         {
+            if let LinkInput::Received(bytes) = input
+                && connection.peer.wire() != Wire::Datagram
+            {
+                connection.peer.handle_bytes(now, bytes);
+                self.note_input(now);
+                self.continue_restore();
+                return;
+            }
+            self.next_work = NextWork::Unknown;
             let logged: Option<&dyn Debug> = match &input {
                 LinkInput::Received(_) => None,
                 LinkInput::Opened { .. } | LinkInput::Closed => Some(&input),
@@ -66,7 +74,6 @@ impl ChatClient {
                     .log_net(log::Level::Debug, format_args!("{link}: {logged:?}"));
             }
             if let LinkInput::Received(bytes) = &input
-                && connection.peer.wire() == Wire::Datagram
                 && !connection.peer.is_link_closed()
             {
                 self.stats.work += WORK_PER_DATAGRAM + WORK_PER_DATAGRAM_BYTE * bytes.len() as u64;
@@ -75,6 +82,7 @@ impl ChatClient {
             self.continue_restore();
             return;
         }
+        self.touch();
         match input {
             LinkInput::Received(bytes) => {
                 if self.retired.receive(now, link, bytes) {
@@ -132,7 +140,10 @@ impl ChatClient {
         if !self.is_due(now) {
             return Serviced { more: false };
         }
-        self.touch();
+        // Otherwise only what a message changes.
+        if !self.is_before_timers(now) {
+            self.touch();
+        }
         self.model.questions.begin_pass();
         // The peer comes first: a resend or a ping must not wait behind a long backlog of messages.
         if let Some(connection) = &mut self.connection {
@@ -161,7 +172,7 @@ impl ChatClient {
             self.report_results(events_before);
         }
         // Most calls process a message, and no timer is due.
-        if self.state == state && self.is_due(now) {
+        if self.state == state && self.is_still_due(now) {
             let events_before = self.events.len();
             self.touch();
             self.run_timers(now);
@@ -183,7 +194,7 @@ impl ChatClient {
         }
         self.assert_consistent();
         Serviced {
-            more: self.is_due(now),
+            more: self.is_still_due(now),
         }
     }
 
@@ -303,7 +314,8 @@ impl ChatClient {
     }
 
     /// Whether there is input, and space for the events that it may cause.
-    fn can_process(&self) -> bool {
+    #[inline]
+    pub(super) fn can_process(&self) -> bool {
         self.holds_input() && !self.events.is_full()
     }
 
@@ -326,6 +338,7 @@ impl ChatClient {
             return Action::Nothing;
         };
         let server = connection.server;
+        let next_work = core::mem::take(&mut self.next_work);
         self.stats.work += WORK_PER_MESSAGE;
         let received = match connection.peer.receive(now, &mut self.random) {
             Inbound::Nothing => return Action::Nothing,
@@ -376,9 +389,13 @@ impl ChatClient {
                     stats: &mut self.stats,
                     restore: self.resubscription.as_deref_mut(),
                     now,
+                    keeps_timers: false,
                 };
                 match incoming.message(kind, message.get(Header::LENGTH..).unwrap_or_default()) {
                     Ok(action) => {
+                        if incoming.keeps_timers {
+                            self.next_work = next_work;
+                        }
                         self.stats.received_messages += 1;
                         return action;
                     }

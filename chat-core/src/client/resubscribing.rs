@@ -291,6 +291,7 @@ impl ChatClient {
         else {
             return;
         };
+        self.touch();
         for _ in 0..MAX_SENT_PER_SERVICE {
             match self.send_next(self.now, &mut restore) {
                 SentNext::Sent => continue,

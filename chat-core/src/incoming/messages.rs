@@ -151,8 +151,9 @@ impl Incoming<'_> {
             }
             Named::Unknown => return Ok(()),
         };
-        self.model
-            .on_messages(self.now, key, messages, self.events, self.stats);
+        self.keeps_timers =
+            self.model
+                .on_messages(self.now, key, messages, self.events, self.stats);
         Ok(())
     }
 

@@ -47,6 +47,8 @@ pub(crate) struct Incoming<'c> {
     pub(crate) stats: &'c mut Counters,
     pub(crate) restore: Option<&'c mut Resubscription>,
     pub(crate) now: Timestamp,
+    /// Set if the message has changed no timer.
+    pub(crate) keeps_timers: bool,
 }
 
 /// The next step of the client after a message. The client takes it once the message is no longer

@@ -19,7 +19,7 @@ const MAX_DEADLINES: usize = 256;
 
 impl Model {
     /// Takes the messages of an event 0 for a public channel, and hands out what its position
-    /// allows.
+    /// allows. Returns whether they are simply the next ones, so that no timer has changed.
     pub(crate) fn on_messages(
         &mut self,
         now: Timestamp,
@@ -27,17 +27,19 @@ impl Model {
         messages: Messages,
         events: &mut EventQueue,
         stats: &mut Counters,
-    ) {
+    ) -> bool {
         let Some(channel) = self.public.by_key_mut(key) else {
             debug_assert!(false, "the caller found the channel");
-            return;
+            return false;
         };
         // Without messages, nothing has the id. The highest id is none. Spec: chat.md 4.1.
         let last = messages.last_id().filter(|&id| (1..i32::MAX).contains(&id));
-        let Some(last) = last.filter(|_| !messages.is_empty()) else {
-            return self.deliver(key, messages, events);
+        let count = messages.len();
+        let Some(last) = last.filter(|_| count > 0) else {
+            self.deliver(key, messages, events);
+            return false;
         };
-        let before = i32::try_from(messages.len() - 1).unwrap_or(i32::MAX);
+        let before = i32::try_from(count - 1).unwrap_or(i32::MAX);
         let first = last.saturating_sub(before);
         if channel.continuity.is_next(first) {
             channel.continuity.advance(first, last);
@@ -51,9 +53,11 @@ impl Model {
                 channel: name,
                 messages,
             });
-            return self.apply_cache_cap();
+            self.apply_cache_cap();
+            return true;
         }
         self.take(now, key, messages, (first, last), events, stats);
+        false
     }
 
     /// Takes messages that are not simply the next ones.
@@ -232,6 +236,7 @@ impl Model {
     }
 
     /// Drops the oldest messages of any channel while all caches together are too large.
+    #[inline]
     fn apply_cache_cap(&mut self) {
         while let Some(key) = self.caches.oldest_if_exceeded() {
             let changed = self.change_cache(key, Caches::drop_oldest);
@@ -297,6 +302,7 @@ impl Model {
 }
 
 /// Caches messages of a public channel. Returns the channel's name.
+#[inline]
 fn store(channel: &mut Channel, caches: &mut Caches, keys: &HashKeys, messages: Messages) -> Text {
     let Channel {
         cache,
