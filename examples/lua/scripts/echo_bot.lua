@@ -2,6 +2,7 @@
 --   photon-lua scripts/echo_bot.lua [SECONDS] [SERVER]
 local photon = require("photon")
 local ChatClient = require("photon.chat.ChatClient")
+local UserStatus = require("photon.chat.constants").UserStatus
 
 -- A class of its own, derived from the client.
 local EchoBot = setmetatable({}, { __index = ChatClient })
@@ -22,7 +23,11 @@ function EchoBot:onPrivateMessage(channelName, message)
 end
 
 function EchoBot:onStateChange(state)
-    if state == ChatClient.State.ConnectedToFrontEnd then print("ready") end
+    if state == ChatClient.State.ConnectedToFrontEnd then
+        -- So that friends lists show it.
+        self:setUserStatus(UserStatus.Online, "I answer what you write")
+        print("ready")
+    end
 end
 
 local bot = EchoBot.new(arg[2] or "udp://127.0.0.1:5058", "app", "1.0")
