@@ -105,7 +105,11 @@ fn an_uncaught_error_has_a_traceback_and_status_1() {
     let ended = folder.run("x = = 1", &[]);
     assert_eq!(ended.status, 1);
     assert!(ended.err.contains("main.lua:1: "), "{}", ended.err);
-    assert!(ended.err.contains("stack traceback:"), "{}", ended.err);
+    assert!(
+        ended.err.contains("stack traceback:\n\t[C]:"),
+        "{}",
+        ended.err
+    );
 
     let ended = folder.run("error({ code = 5 })", &[]);
     assert_eq!(ended.status, 1);
@@ -132,6 +136,11 @@ fn an_uncaught_error_has_a_traceback_and_status_1() {
     let ended = Ended::of(Command::new(PROGRAM).arg(folder.0.join("absent.lua")));
     assert_eq!(ended.status, 1);
     assert!(ended.err.contains("absent.lua"), "{}", ended.err);
+    assert!(
+        ended.err.contains("stack traceback:\n\t[C]:"),
+        "{}",
+        ended.err
+    );
 }
 
 #[test]
@@ -169,6 +178,26 @@ fn an_error_in_a_callback_shows_the_place_that_raised_it() {
     );
     assert_eq!(ended.status, 0, "{}", ended.err);
     assert!(ended.out.contains("main.lua:4: in "), "{}", ended.out);
+    // Also if a coroutine services the client. Lua 5.1 has no traceback of a coroutine that ended.
+    let ended = folder.run(
+        "local ChatClient = require('photon.chat.ChatClient')\n\
+         local client = ChatClient.new('udp://127.0.0.1:9', 'app', '1.0')\n\
+         local function deep() error('in a callback') end\n\
+         function client:onStateChange() deep() end\n\
+         local thread = coroutine.create(function() client:connectToRegionFrontEnd('eu') end)\n\
+         local _, err = coroutine.resume(thread)\n\
+         error(err, 0)",
+        &[],
+    );
+    assert_eq!(ended.status, 1);
+    assert!(
+        ended.err.contains("main.lua:3: in a callback\n"),
+        "{}",
+        ended.err
+    );
+    if cfg!(not(feature = "lua51")) {
+        assert!(ended.err.contains("main.lua:4: in "), "{}", ended.err);
+    }
 }
 
 #[test]

@@ -84,7 +84,8 @@ end
 local function addresses(value)
     if type(value) == "string" then return { value } end
     if not is_list(value) or #value == 0 then
-        error("ChatClient.new: serverAddress must be a string or a table, got " .. type(value), 3)
+        local got = type(value) == "table" and "a table without a list of addresses" or type(value)
+        error("ChatClient.new: serverAddress must be a string or a table, got " .. got, 3)
     end
     check_strings("new", "serverAddress", value)
     return value

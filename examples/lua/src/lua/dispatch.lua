@@ -137,6 +137,14 @@ function dispatch.prepare(core)
     function core.deliver() deliver(core.caller, core) end
 end
 
+-- Whether a coroutine can yield across xpcall, as everywhere but in Lua 5.1.
+local yields_across_xpcall
+do
+    local thread = coroutine.create(function() xpcall(coroutine.yield, on_error) end)
+    coroutine.resume(thread)
+    yields_across_xpcall = coroutine.status(thread) == "suspended"
+end
+
 -- Runs a coroutine to its end. What it yields is for whoever resumes the script's own coroutine.
 local function drive(core, worker, ok, ...)
     if not ok then return false, (...) end
@@ -153,13 +161,15 @@ end
 -- Returns whether a callback of this client has begun and not ended.
 function dispatch.is_running(core)
     if not core.running then return false end
-    local worker = core.worker
-    -- Another coroutine finished the callback, or its coroutine could not yield and left by an error.
-    local is_left = worker
-        and (coroutine.status(worker) == "dead"
-            or core.yields and coroutine.status(core.thread) ~= "suspended")
+    local thread, worker = core.thread, core.worker
+    -- Another coroutine finished the callback, or its coroutine was closed, or could not yield and left
+    -- by an error.
+    local is_left = thread
+        and (coroutine.status(thread) == "dead"
+            or worker and coroutine.status(worker) == "dead"
+            or worker and core.yields and coroutine.status(thread) ~= "suspended")
     if is_left then
-        core.running, core.worker, core.yields = false, nil, false
+        core.running, core.thread, core.worker, core.yields, core.caller = false, nil, nil, false, nil
     end
     return core.running
 end
@@ -170,13 +180,15 @@ function dispatch.run(self, core)
     core.running = true
     local ok, err
     local thread, is_main = coroutine.running()
-    if thread == nil or is_main then
+    if is_main then thread = nil end
+    if not thread or yields_across_xpcall then
+        core.thread = thread
         -- Lua 5.1 passes no arguments through xpcall.
         core.caller = self
         ok, err = xpcall(core.deliver, on_error)
-        core.caller = nil
+        core.thread, core.caller = nil, nil
     else
-        -- Lua 5.1 cannot yield across pcall, so the callbacks run in a coroutine of their own.
+        -- The callbacks run in a coroutine of their own, which gives no traceback.
         core.thread, core.worker = thread, coroutine.create(deliver)
         ok, err = drive(core, core.worker, coroutine.resume(core.worker, self, core))
         core.thread, core.worker = nil, nil

@@ -54,7 +54,7 @@ fn prepare_and_run(
     let name = Path::new(script).display().to_string();
     let source = match std::fs::read(script) {
         Ok(source) => source,
-        Err(error) => return Ok(Some(format!("cannot read {name}: {error}"))),
+        Err(error) => return Ok(Some(outside(&format!("cannot read {name}: {error}")))),
     };
     set_globals(lua, script, &arguments)?;
     let chunk = lua
@@ -65,8 +65,7 @@ fn prepare_and_run(
     let main = match chunk.into_function() {
         Ok(main) => main,
         Err(mlua::Error::SyntaxError { message, .. }) => {
-            let trace = lua.traceback(None, 0)?.to_string_lossy();
-            return Ok(Some(format!("{message}\n{trace}")));
+            return Ok(Some(outside(&message)));
         }
         Err(error) => return Err(error),
     };
@@ -87,6 +86,11 @@ fn prepare_and_run(
         .map(|trace| trace.to_string_lossy())
         .unwrap_or_default();
     Ok(Some(format!("{text}\n{trace}")))
+}
+
+/// An error outside of all functions, with the traceback that Lua shows then.
+fn outside(text: &str) -> String {
+    format!("{text}\nstack traceback:\n\t[C]: in ?")
 }
 
 /// The first line of a script may name its interpreter. The line stays, so that the others keep
