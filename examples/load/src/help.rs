@@ -50,7 +50,8 @@ Output:
 The latency of a delivery counts from the time at which its message was due, so that a test which
 falls behind shows it, until the client has read the message from its socket. At the end a table
 compares the figures of the clients with those of the server in this process; a difference is a
-failure. For a server of your own, compare them with what its command `stats` counts.
+failure. For a server in a process of its own, compare them with what its command `stats` counts:
+`events` are the deliveries and one for each client that joined.
 
 To measure memory, use a server in a process of its own:
 
