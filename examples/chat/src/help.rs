@@ -313,6 +313,14 @@ pub(crate) fn commands() -> String {
     format!("{commands}\n")
 }
 
+/// The names of all commands of `run`.
+pub(crate) fn names(commands: &str) -> impl Iterator<Item = &str> {
+    let entries = commands.lines().filter_map(|line| line.strip_prefix("  "));
+    entries
+        .filter(|entry| !entry.starts_with(' '))
+        .filter_map(|entry| entry.split(' ').next())
+}
+
 /// The explanation of one command of `run`; empty if there is none of this name.
 pub(crate) fn of_command(name: &str) -> String {
     let mut text = String::new();

@@ -7,6 +7,7 @@ mod demo;
 mod help;
 mod run;
 mod settings;
+mod suggestion;
 mod terminal;
 
 use arguments::Command;

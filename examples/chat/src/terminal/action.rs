@@ -1,6 +1,7 @@
 //! [`Action`]: what a line of input asks for.
 
 use super::conversation::Target;
+use crate::suggestion;
 use chat_core::UserStatus;
 
 /// The commands, as `/help` shows them.
@@ -189,11 +190,11 @@ fn parse_command(command: &str, target: &Target) -> Result<Action, String> {
         "help" | "h" | "?" => Action::Help,
         "quit" | "q" | "exit" => Action::Quit,
         _ => {
-            let meant = COMMANDS.iter().map(|(usage, _)| command_of(usage));
-            let mut meant = meant.filter(|known| is_like(name, known));
-            let advice = match (meant.next(), meant.next()) {
-                (Some(meant), None) => format!("did you mean {meant}?"),
-                _ => "/help lists them;".into(),
+            let known = COMMANDS.iter().map(|(usage, _)| command_of(usage));
+            let known = known.map(|command| command.trim_start_matches('/'));
+            let advice = match suggestion::of(name, known) {
+                Some(meant) => format!("did you mean /{meant}?"),
+                None => "/help lists them;".into(),
             };
             return Err(format!(
                 "there is no command /{name}: {advice} //{name} sends it as text"
@@ -210,21 +211,6 @@ fn without(sign: char, name: &str) -> &str {
 /// The command of a usage, with its slash.
 fn command_of(usage: &str) -> &str {
     usage.split(' ').next().unwrap_or(usage)
-}
-
-/// Whether a known command may be meant: it begins so, or one letter differs, is too much or missing.
-fn is_like(written: &str, known: &str) -> bool {
-    let known = known.trim_start_matches('/');
-    if written.is_empty() || known.starts_with(written) {
-        return !written.is_empty();
-    }
-    let (one, other): (Vec<char>, Vec<char>) = (written.chars().collect(), known.chars().collect());
-    let same = one.iter().zip(&other).take_while(|(a, b)| a == b).count();
-    let ends_as = |a: usize, b: usize| {
-        one.get(a..)
-            .is_some_and(|rest| Some(rest) == other.get(b..))
-    };
-    ends_as(same + 1, same + 1) || ends_as(same + 1, same) || ends_as(same, same + 1)
 }
 
 /// The commands, as Tab completes them.

@@ -21,6 +21,8 @@ pub(crate) struct Guard {
     /// The beginning of a character whose other bytes have not come yet.
     begun: Vec<u8>,
     state: State,
+    /// The program prints lines, and places nothing.
+    is_of_lines: bool,
     foreign: Option<String>,
 }
 
@@ -33,6 +35,13 @@ enum State {
 }
 
 impl Guard {
+    pub(crate) fn of_lines() -> Self {
+        Self {
+            is_of_lines: true,
+            ..Self::default()
+        }
+    }
+
     pub(crate) fn process(&mut self, bytes: &[u8]) {
         self.begun.extend_from_slice(bytes);
         let bytes = std::mem::take(&mut self.begun);
@@ -56,7 +65,8 @@ impl Guard {
             (State::Text, _) => {
                 let is_invisible =
                     |(first, last): &(char, char)| (*first..=*last).contains(&character);
-                if character.is_control() || INVISIBLE.iter().any(is_invisible) {
+                let is_line_end = self.is_of_lines && matches!(character, '\r' | '\n');
+                if (character.is_control() && !is_line_end) || INVISIBLE.iter().any(is_invisible) {
                     self.note(&format!("the character {character:?}"));
                 }
                 State::Text

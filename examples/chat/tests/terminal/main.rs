@@ -270,6 +270,34 @@ fn commands_answer_in_the_terminal() {
 }
 
 #[test]
+fn a_person_can_use_run_and_mistype() {
+    const PROMPT: &str = "photon-chat> ";
+    let host = Host::start();
+    let url = host.url();
+    let terminal = Terminal::start_with_lines(&["run", "--server", &url, "--app-id", "app"]);
+    terminal.wait_for(PROMPT);
+    for (line, answer) in [
+        ("conect", "did you mean connect?"),
+        ("wait ChatMessages 0.1", "no such event"),
+        ("help wait-state", "is the way to"),
+        ("# a comment", "# a comment"),
+        ("connect", r#""line":"connect","ok":true"#),
+        (
+            "wait-state ConnectedToFrontEnd",
+            r#""line":"wait-state ConnectedToFrontEnd","ok":true"#,
+        ),
+    ] {
+        terminal.line(line);
+        terminal.wait_for(answer);
+    }
+    // It disconnects first.
+    terminal.press(CTRL_C);
+    let (status, shown) = terminal.end();
+    assert_eq!(status.code(), Some(130));
+    assert!(shown.contains(r#""name":"Disconnected""#), "{shown}");
+}
+
+#[test]
 fn ctrl_c_leaves_the_terminal_as_it_was() {
     let terminal = Terminal::start(80, 24, &[]);
     terminal.wait_for("#lobby");

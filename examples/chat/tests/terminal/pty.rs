@@ -41,6 +41,15 @@ struct Output {
 impl Terminal {
     /// Starts the program, with nothing of the environment of this test and no file of settings.
     pub(crate) fn start(columns: u16, rows: u16, arguments: &[&str]) -> Self {
+        Self::start_with(columns, rows, arguments, Guard::default())
+    }
+
+    /// Starts it as a program that prints lines.
+    pub(crate) fn start_with_lines(arguments: &[&str]) -> Self {
+        Self::start_with(120, 40, arguments, Guard::of_lines())
+    }
+
+    fn start_with(columns: u16, rows: u16, arguments: &[&str], guard: Guard) -> Self {
         let (pty, pts) = open().unwrap();
         pty.resize(Size::new(rows, columns)).unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_photon-chat"))
@@ -53,7 +62,7 @@ impl Terminal {
         let shared = Arc::new(Shared {
             output: Mutex::new(Output {
                 parser: Parser::new(at_least_one(rows), at_least_one(columns), 0),
-                guard: Guard::default(),
+                guard,
             }),
             changed: Condvar::new(),
         });

@@ -6,7 +6,7 @@ mod tests;
 
 use super::condition::Filter;
 use super::event_name;
-use crate::help;
+use crate::{help, suggestion};
 use arguments::{DEFAULT_WAIT, Rest, list, number, parameters, state, time};
 use chat_core::{PrivateOptions, PublishOptions, State, SubscribeOptions};
 use photon_proto::{Parameters, Value};
@@ -247,7 +247,7 @@ impl Command {
             },
             "quit" => Self::Quit,
             _ => {
-                return Err(format!("unknown command {name:?}"));
+                return Err(unknown(name));
             }
         };
         match rest.next() {
@@ -260,7 +260,17 @@ impl Command {
 /// The name of a command, for `help`.
 fn known_command(name: &str) -> Result<String, String> {
     if help::of_command(name).is_empty() {
-        return Err(format!("unknown command {name:?}"));
+        return Err(unknown(name));
     }
     Ok(name.to_owned())
+}
+
+fn unknown(name: &str) -> String {
+    let commands = help::commands();
+    // A command with two forms has two entries.
+    let mut known: Vec<&str> = help::names(&commands).collect();
+    known.dedup();
+    let meant = suggestion::of(name, known.into_iter());
+    let advice = meant.map_or_else(String::new, |meant| format!(": did you mean {meant}?"));
+    format!("unknown command {name:?}{advice}")
 }

@@ -333,6 +333,8 @@ fn errors_name_the_faulty_argument() {
     for (line, expected) in [
         ("", "unknown"),
         ("Connect", "unknown"),
+        ("conect", "did you mean connect?"),
+        ("help discnnect", "did you mean disconnect?"),
         ("connect eu", "region"),
         ("regions all", "no further argument"),
         ("region", "a region is missing"),
