@@ -94,7 +94,7 @@ end
 -- The options beyond the page. A name that is not among them is a typing error.
 local NATIVE_OPTIONS = {
     confirmMessages = "boolean", silenceTimeout = "number", kept = "string", restore = "boolean",
-    waitingTime = "number", channelsAtATime = "number", attempts = "number", queueBytes = "number",
+    waitingTime = "number", channelsAtATime = "integer", attempts = "integer", queueBytes = "integer",
     askForCredentials = "boolean", restoreStatus = "boolean",
 }
 
@@ -104,7 +104,9 @@ local function check_native(options)
         if not expected then
             error("ChatClient.new: options.native." .. tostring(name) .. " is no option", 3)
         end
-        if type(value) ~= expected then
+        if expected == "integer" then
+            check_int("new", "options.native." .. name, value)
+        elseif type(value) ~= expected then
             error(("ChatClient.new: options.native.%s must be a %s, got %s"):format(
                 name, expected, type(value)), 3)
         end
