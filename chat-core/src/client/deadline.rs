@@ -47,6 +47,16 @@ impl ChatClient {
     #[inline]
     pub(super) fn is_due(&mut self, now: Timestamp) -> bool {
         debug_assert_eq!(now, self.now, "the time was taken");
+        match self.next_work {
+            // An idle client, which costs no call.
+            NextWork::At(_) | NextWork::Never => self.poll_timeout().is_some_and(|at| at <= now),
+            NextWork::Unknown | NextWork::NotBefore(_) => self.look_for_work(now),
+        }
+    }
+
+    /// Whether something is to be done now, which is not known. Keeps the time when it is not.
+    #[inline(never)]
+    fn look_for_work(&mut self, now: Timestamp) -> bool {
         // Input is the usual reason, and costs less to find than the next timer.
         if matches!(self.next_work, NextWork::NotBefore(_)) && self.has_work() {
             return true;
@@ -54,10 +64,7 @@ impl ChatClient {
         let at = self.poll_timeout();
         let is_due = at.is_some_and(|at| at <= now);
         // A full queue stops some timers, and the application may empty it at any time.
-        if !is_due
-            && matches!(self.next_work, NextWork::Unknown | NextWork::NotBefore(_))
-            && !self.events.is_full()
-        {
+        if !is_due && !self.events.is_full() {
             self.next_work = at.map_or(NextWork::Never, NextWork::At);
         }
         is_due
