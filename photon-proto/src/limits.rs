@@ -54,6 +54,10 @@ pub(crate) struct Budget {
     replaced: u32,
     /// What [`Budget::refund`] took back.
     refunded: Spent,
+    /// The values at the beginning.
+    max_values: u32,
+    /// The steps in which ends were sought.
+    steps: u32,
     /// The limit that keeps containers from being decoded, because too much was taken back.
     exhausted: Option<DecodeErrorKind>,
 }
@@ -63,6 +67,9 @@ pub(crate) struct Budget {
 /// One element with too many values, or a few, must not cost those behind them. But each of a
 /// thousand would be decoded up to the value that is too much, and that is most of it.
 const MAX_REFUNDED: usize = 4;
+
+/// How many steps in search of ends are as much work as decoding a value.
+const STEPS_PER_VALUE: u32 = 16;
 
 /// The part of a [`Budget`] that a value uses up.
 #[derive(Clone, Copy, Debug)]
@@ -84,6 +91,8 @@ impl Budget {
                 values: 0,
                 memory: 0,
             },
+            max_values: limits.max_values,
+            steps: 0,
             exhausted: None,
         }
     }
@@ -92,6 +101,21 @@ impl Budget {
     /// whether it is kept or not.
     pub(crate) const fn values_left(&self) -> u32 {
         self.values.saturating_sub(self.refunded.values)
+    }
+
+    /// How many more steps are made in search of the ends of values that cannot be decoded. Decoding
+    /// values and seeking ends together are at most twice the work of as many values as a message may
+    /// have.
+    pub(crate) const fn steps_left(&self) -> u32 {
+        let decoded = self.max_values.saturating_sub(self.values_left());
+        let most = self.max_values.saturating_mul(2).saturating_sub(decoded);
+        most.saturating_mul(STEPS_PER_VALUE)
+            .saturating_sub(self.steps)
+    }
+
+    /// Counts steps in search of an end.
+    pub(crate) const fn use_steps(&mut self, steps: u32) {
+        self.steps = self.steps.saturating_add(steps);
     }
 
     /// Makes decoding replace what it cannot decode.

@@ -759,3 +759,60 @@ fn sound07_the_end_of_every_untyped_container_is_found_when_it_is_nested_too_dee
         }
     }
 }
+
+/// A megabyte of elements that exceed the limit: the first ones are decoded, the ends of the others are
+/// found, and if that is too much, those behind are lost, but counted.
+#[test]
+fn sound07_finding_ends_is_bounded_and_loses_only_what_is_behind() {
+    let limits = Limits {
+        max_values: 100,
+        ..LIMITS
+    };
+    let pair = |key: i32| (Value::Int(key), Value::Int(1));
+    let map = |count: i32| Value::Hashtable(Hashtable((0..count).map(pair).collect()));
+    let nested = |levels: usize| {
+        (0..levels).fold(Value::Null, |inner, _| {
+            Value::Array(Array::Object(vec![inner]))
+        })
+    };
+    let read = |protocol: Protocol, elements: Vec<Value>| {
+        let mut bytes = Vec::new();
+        let mut writer = MessageWriter::event(&mut bytes, protocol, &LIMITS, 1).unwrap();
+        writer
+            .put(2, &Value::Array(Array::Object(elements)))
+            .unwrap();
+        writer.put(8, &7).unwrap();
+        writer.finish().unwrap();
+        let body = &bytes[Header::LENGTH..];
+        let message =
+            Message::decode_tolerant(MessageKind::Event, protocol, &limits, body).unwrap();
+        let Message::Event { mut params, .. } = message else {
+            panic!("an event");
+        };
+        assert_eq!(params.next_key().unwrap(), Some(2));
+        let mut decoded = Vec::new();
+        params
+            .decoded_elements("list", |element| {
+                decoded.push(!matches!(element, Decoded::Undecodable { .. }));
+            })
+            .unwrap();
+        assert_eq!(params.next_key().unwrap(), params.damage().is_none().then_some(8));
+        assert_eq!(params.int_behind_damage(8), params.damage().map(|_| 7));
+        (decoded, params.damage().map(|damage| damage.kind))
+    };
+    for protocol in PROTOCOLS {
+        // A few, of any kind, cost only themselves.
+        let texts = Value::Array(Array::String(vec!["text".into(); 300]));
+        let numbers = Value::Array(Array::Object(vec![Value::Double(1.5); 300]));
+        let large = [texts, map(200), numbers, nested(30)];
+        let few = [&large[..], &[7.into()]].concat();
+        let (decoded, damage) = read(protocol, few);
+        assert_eq!(decoded, [false, false, false, true, true], "{protocol:?}");
+        assert_eq!(damage, None);
+        // Of very many the rest is lost, and each is counted.
+        let maps: Vec<Value> = vec![map(60); 90];
+        let (decoded, damage) = read(protocol, maps);
+        assert_eq!(decoded.len(), 90);
+        assert_eq!(damage, Some(DecodeErrorKind::TooManyValues));
+    }
+}

@@ -29,8 +29,9 @@ use alloc::vec::Vec;
 /// * If even the end of a value cannot be found, the rest of the message is lost: the value and
 ///   the elements behind it are marked, [`Params::next_key`] returns `None`, and
 ///   [`Params::damage`] the reason. This happens if a length exceeds the input or is impossible,
-///   if the protocol does not define a type code (its payload has an unknown length), or if a value
-///   has 65,536 open containers, each with further elements.
+///   if the protocol does not define a type code (its payload has an unknown length), if a value
+///   has 65,536 open containers, each with further elements, or if so many values could not be decoded
+///   that finding their ends would take longer than a message may take.
 ///
 /// * What a value that exceeds a limit has used is given back to the others. Once four times as many
 ///   values, or four times as much memory, were given back as are left, no further container of the
@@ -252,7 +253,8 @@ impl<'a> Params<'a> {
             return Ok(self.nothing(start));
         };
         let payload = self.reader.offset();
-        if let Err(error) = codec::find_end(self.protocol, &mut self.reader, code) {
+        if let Err(error) = codec::find_end(self.protocol, &mut self.reader, &mut self.budget, code)
+        {
             self.lose(start, error);
         }
         // Of a value without an end this is the rest of the message.

@@ -39,7 +39,7 @@ pub(super) fn replacement(
         // A text for which no memory is left is replaced completely.
         return Ok(lossy(bytes, b, r.offset()).map_or(REPLACEMENT, Value::String));
     }
-    find_end(protocol, r, code)?;
+    find_end(protocol, r, b, code)?;
     Ok(REPLACEMENT)
 }
 
@@ -51,6 +51,7 @@ pub(super) fn replacement(
 pub(crate) fn debug_message_lossy<'a>(
     protocol: Protocol,
     r: &mut Reader<'a>,
+    b: &mut Budget,
 ) -> Result<Option<Cow<'a, str>>, DecodeError> {
     let code = r.u8("debug message type")?;
     if code == text_code(protocol) {
@@ -66,7 +67,7 @@ pub(crate) fn debug_message_lossy<'a>(
         Some(ValueRef::Double(value)) => value.to_string(),
         Some(_) => return Ok(None),
         None => {
-            find_end(protocol, r, code)?;
+            find_end(protocol, r, b, code)?;
             return Ok(None);
         }
     };

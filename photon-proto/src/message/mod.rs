@@ -296,17 +296,18 @@ impl<'a> Message<'a> {
         tolerant: bool,
     ) -> Result<Self, DecodeError> {
         let mut r = body_reader(limits, body)?;
-        let params = |r: Reader<'a>| Params::read(protocol, r, Budget::new(limits), tolerant);
+        let params = |r: Reader<'a>, budget: Budget| Params::read(protocol, r, budget, tolerant);
         let result = |r: &mut Reader<'a>| {
+            let mut budget = Budget::new(limits);
             if !tolerant {
                 let (code, text) = codec::decode_result(protocol, r)?;
-                return Ok((code, text.map(Cow::Borrowed), params(*r)?));
+                return Ok((code, text.map(Cow::Borrowed), params(*r, budget)?));
             }
             let code = codec::return_code(protocol, r)?;
-            match codec::debug_message_lossy(protocol, r) {
-                Ok(text) => Ok((code, text, params(*r)?)),
+            match codec::debug_message_lossy(protocol, r, &mut budget) {
+                Ok(text) => Ok((code, text, params(*r, budget)?)),
                 Err(error) => {
-                    let lost = Params::lost(protocol, Budget::new(limits), error);
+                    let lost = Params::lost(protocol, budget, error);
                     Ok((code, None, lost))
                 }
             }
@@ -317,7 +318,7 @@ impl<'a> Message<'a> {
             MessageKind::Request | MessageKind::InternalRequest => Self::Request {
                 internal: kind == MessageKind::InternalRequest,
                 code: r.u8("operation code")?,
-                params: params(r)?,
+                params: params(r, Budget::new(limits))?,
             },
             MessageKind::Response | MessageKind::InternalResponse => {
                 let code = r.u8("operation code")?;

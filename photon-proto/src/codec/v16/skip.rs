@@ -11,6 +11,18 @@ use crate::reader::Reader;
 
 const V16: Protocol = Protocol::V16;
 
+/// The bytes of a value of fixed size without its type code; `None` for any other.
+pub(in crate::codec) const fn fixed_width(code: u8) -> Option<u8> {
+    Some(match code {
+        code::NULL | code::UNKNOWN => 0,
+        code::BOOL | code::BYTE => 1,
+        code::SHORT => 2,
+        code::INT | code::FLOAT => 4,
+        code::LONG | code::DOUBLE => 8,
+        _ => return None,
+    })
+}
+
 pub(in crate::codec) fn skip(
     r: &mut Reader<'_>,
     b: &mut Budget,
@@ -28,18 +40,16 @@ pub(in crate::codec) fn skip(
 #[inline]
 pub(in crate::codec) fn skip_scalar(r: &mut Reader<'_>, code: u8) -> Result<bool, DecodeError> {
     let width = match code {
-        code::NULL | code::UNKNOWN => 0,
-        code::BOOL | code::BYTE => 1,
-        code::SHORT => 2,
-        code::INT | code::FLOAT => 4,
-        code::LONG | code::DOUBLE => 8,
         code::STRING => count(r, 1, "string length")?,
         code::BYTES => long_count(r, 1, "byte array length")?,
         code::CUSTOM => {
             let _code = r.u8("custom type code")?;
             count(r, 1, "custom length")?
         }
-        _ => return Ok(false),
+        code => match fixed_width(code) {
+            Some(width) => usize::from(width),
+            None => return Ok(false),
+        },
     };
     r.take(width, "value").map(|_| true)
 }

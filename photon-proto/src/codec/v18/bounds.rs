@@ -2,6 +2,7 @@
 
 use super::code;
 use super::decode::{count, custom_array, min_width, packed_bools};
+use super::skip::{skip_ints, skip_longs};
 use crate::codec::bounds::{Part, Parts, number};
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::reader::Reader;
@@ -39,8 +40,14 @@ pub(in crate::codec) fn begin_container(
         code::SHORT_ARRAY => return fixed(r, 2),
         code::FLOAT_ARRAY => return fixed(r, 4),
         code::DOUBLE_ARRAY => return fixed(r, 8),
-        code::INT_ARRAY => Part::Declared(counted(r)?, code::INT),
-        code::LONG_ARRAY => Part::Declared(counted(r)?, code::LONG),
+        code::INT_ARRAY => {
+            let count = skip_ints(r)?;
+            return parts.step(r, number(count));
+        }
+        code::LONG_ARRAY => {
+            let count = skip_longs(r)?;
+            return parts.step(r, number(count));
+        }
         code::STRING_ARRAY => Part::Declared(counted(r)?, code::STRING),
         code::CUSTOM_ARRAY => {
             let (count, _custom) = custom_array(r)?;

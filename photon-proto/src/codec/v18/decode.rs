@@ -109,10 +109,18 @@ pub(in crate::codec) fn decode_container(
         code::SHORT_ARRAY => Array::Short(fixed(r, b, i16::from_le_bytes)?),
         code::FLOAT_ARRAY => Array::Float(fixed(r, b, f32::from_le_bytes)?),
         code::DOUBLE_ARRAY => Array::Double(fixed(r, b, f64::from_le_bytes)?),
-        code::INT_ARRAY => Array::Int(varints(r, b, |r| Ok(unzigzag32(r.varint32("int array")?)))?),
-        code::LONG_ARRAY => Array::Long(varints(r, b, |r| {
-            Ok(unzigzag64(r.varint64("long array")?))
-        })?),
+        code::INT_ARRAY => Array::Int(varints(
+            r,
+            b,
+            |small| unzigzag32(u32::from(small)),
+            |r| Ok(unzigzag32(r.varint32("int array")?)),
+        )?),
+        code::LONG_ARRAY => Array::Long(varints(
+            r,
+            b,
+            |small| unzigzag64(u64::from(small)),
+            |r| Ok(unzigzag64(r.varint64("long array")?)),
+        )?),
         code::STRING_ARRAY => {
             let count = count(r, 1, "array count")?;
             Array::String(texts(V18, r, b, count)?)
@@ -233,15 +241,35 @@ fn fixed<T, const N: usize>(
 fn varints<T>(
     r: &mut Reader<'_>,
     b: &mut Budget,
+    small: impl Fn(u8) -> T,
     mut number: impl FnMut(&mut Reader<'_>) -> Result<T, DecodeError>,
 ) -> Result<Vec<T>, DecodeError> {
     let count = count(r, 1, "array count")?;
     b.memory(count, size_of::<T>(), r.offset(), "array")?;
     let mut all = Vec::with_capacity(count);
-    for _ in 0..count {
+    loop {
+        let start = all.len();
+        let row = small_varints(r, count - start)?;
+        all.extend(row.iter().map(|byte| small(*byte)));
+        if all.len() == count {
+            return Ok(all);
+        }
         all.push(number(r)?);
     }
-    Ok(all)
+}
+
+/// Takes up to `most` varints of one byte each. An array can have a million of them.
+pub(super) fn small_varints<'a>(r: &mut Reader<'a>, most: usize) -> Result<&'a [u8], DecodeError> {
+    let rest = r.rest();
+    let rest = rest.get(..most).unwrap_or(rest);
+    // Many at once: without a branch for each byte, the compiler uses vectors.
+    const CHUNK: usize = 32;
+    let (chunks, _) = rest.as_chunks::<CHUNK>();
+    let is_small = |chunk: &&[u8; CHUNK]| chunk.iter().fold(0, |any, byte| any | byte) < 0x80;
+    let start = chunks.iter().take_while(is_small).count() * CHUNK;
+    let end = rest.iter().skip(start).position(|byte| *byte >= 0x80);
+    let length = end.map_or(rest.len(), |end| start + end);
+    r.take(length, "array")
 }
 
 pub(in crate::codec) fn objects(

@@ -13,7 +13,7 @@ pub(super) use decode::{
 pub(super) use encode::{
     encode_bools, encode_bytes, encode_count, encode_custom, encode_ints, encode_tagged,
 };
-pub(super) use skip::{skip, skip_scalar};
+pub(super) use skip::{fixed_width, skip, skip_scalar};
 
 /// Type codes. Spec: wire.md 5.
 pub(super) mod code {

@@ -3,7 +3,7 @@
 use super::code;
 use super::decode::{
     DictionaryTypes, carries_codes, count, custom_array, custom_bytes, dictionary_types,
-    packed_bools, string_bytes, unknown,
+    packed_bools, small_varints, string_bytes, unknown,
 };
 use crate::codec::message_value::{skip_parameters, skip_response};
 use crate::codec::{Protocol, skip_value};
@@ -13,24 +13,9 @@ use crate::reader::Reader;
 
 const V18: Protocol = Protocol::V18;
 
-pub(in crate::codec) fn skip(
-    r: &mut Reader<'_>,
-    b: &mut Budget,
-    code: u8,
-    at: usize,
-) -> Result<(), DecodeError> {
-    if skip_scalar(r, code)? {
-        return Ok(());
-    }
-    b.nested(at, |b| skip_container(r, b, code, at))
-}
-
-/// Skips the payload of a value that is not a container. Returns false, and skips nothing, for
-/// containers and unknown codes.
-#[inline]
-pub(in crate::codec) fn skip_scalar(r: &mut Reader<'_>, code: u8) -> Result<bool, DecodeError> {
-    let width = match code {
-        code::STRING => count(r, 1, "string length")?,
+/// The bytes of a value of fixed size without its type code; `None` for any other.
+pub(in crate::codec) const fn fixed_width(code: u8) -> Option<u8> {
+    Some(match code {
         code::NULL
         | code::FALSE
         | code::TRUE
@@ -51,6 +36,28 @@ pub(in crate::codec) fn skip_scalar(r: &mut Reader<'_>, code: u8) -> Result<bool
         }
         code::FLOAT => 4,
         code::DOUBLE => 8,
+        _ => return None,
+    })
+}
+
+pub(in crate::codec) fn skip(
+    r: &mut Reader<'_>,
+    b: &mut Budget,
+    code: u8,
+    at: usize,
+) -> Result<(), DecodeError> {
+    if skip_scalar(r, code)? {
+        return Ok(());
+    }
+    b.nested(at, |b| skip_container(r, b, code, at))
+}
+
+/// Skips the payload of a value that is not a container. Returns false, and skips nothing, for
+/// containers and unknown codes.
+#[inline]
+pub(in crate::codec) fn skip_scalar(r: &mut Reader<'_>, code: u8) -> Result<bool, DecodeError> {
+    let width = match code {
+        code::STRING => count(r, 1, "string length")?,
         code::INT => return r.varint32("int").map(|_| true),
         code::LONG => return r.varint64("long").map(|_| true),
         code::BYTES => count(r, 1, "byte array length")?,
@@ -59,7 +66,10 @@ pub(in crate::codec) fn skip_scalar(r: &mut Reader<'_>, code: u8) -> Result<bool
             count(r, 1, "custom length")?
         }
         code::SLIM_FIRST..=code::SLIM_LAST => count(r, 1, "custom length")?,
-        _ => return Ok(false),
+        code => match fixed_width(code) {
+            Some(width) => usize::from(width),
+            None => return Ok(false),
+        },
     };
     r.take(width, "value").map(|_| true)
 }
@@ -89,14 +99,8 @@ fn skip_container(
         code::SHORT_ARRAY => skip_fixed(r, 2),
         code::FLOAT_ARRAY => skip_fixed(r, 4),
         code::DOUBLE_ARRAY => skip_fixed(r, 8),
-        code::INT_ARRAY => {
-            let count = count(r, 1, "array count")?;
-            (0..count).try_for_each(|_| r.varint32("int array").map(drop))
-        }
-        code::LONG_ARRAY => {
-            let count = count(r, 1, "array count")?;
-            (0..count).try_for_each(|_| r.varint64("long array").map(drop))
-        }
+        code::INT_ARRAY => skip_ints(r).map(drop),
+        code::LONG_ARRAY => skip_longs(r).map(drop),
         code::STRING_ARRAY => {
             let count = count(r, 1, "array count")?;
             b.values(count, r.offset(), "array")?;
@@ -119,6 +123,32 @@ fn skip_container(
             (0..count).try_for_each(|_| b.nested(r.offset(), |b| skip_hashtable(r, b)))
         }
         _ => Err(unknown(code, at)),
+    }
+}
+
+/// Skips the payload of an int array. Returns how many ints it has.
+pub(super) fn skip_ints(r: &mut Reader<'_>) -> Result<usize, DecodeError> {
+    skip_varints(r, |r| r.varint32("int array").map(drop))
+}
+
+/// Skips the payload of a long array. Returns how many longs it has.
+pub(super) fn skip_longs(r: &mut Reader<'_>) -> Result<usize, DecodeError> {
+    skip_varints(r, |r| r.varint64("long array").map(drop))
+}
+
+fn skip_varints(
+    r: &mut Reader<'_>,
+    one: impl Fn(&mut Reader<'_>) -> Result<(), DecodeError>,
+) -> Result<usize, DecodeError> {
+    let count = count(r, 1, "array count")?;
+    let mut left = count;
+    loop {
+        left -= small_varints(r, left)?.len();
+        if left == 0 {
+            return Ok(count);
+        }
+        one(r)?;
+        left -= 1;
     }
 }
 
