@@ -796,7 +796,10 @@ fn sound07_finding_ends_is_bounded_and_loses_only_what_is_behind() {
                 decoded.push(!matches!(element, Decoded::Undecodable { .. }));
             })
             .unwrap();
-        assert_eq!(params.next_key().unwrap(), params.damage().is_none().then_some(8));
+        assert_eq!(
+            params.next_key().unwrap(),
+            params.damage().is_none().then_some(8)
+        );
         assert_eq!(params.int_behind_damage(8), params.damage().map(|_| 7));
         (decoded, params.damage().map(|damage| damage.kind))
     };

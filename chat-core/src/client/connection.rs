@@ -1,7 +1,9 @@
 //! [`Connection`]: the connection to the current server.
 
+use crate::incoming::Deferred;
 use crate::link::{LinkError, LinkId, LinkInput};
 use crate::state::{CauseKind, DisconnectCause, KeyExchangeFailure, Server};
+use alloc::boxed::Box;
 use core::time::Duration;
 use photon_proto::peer::{End, Peer, Phase, Wire};
 use photon_proto::{Text, Timestamp, udp};
@@ -13,6 +15,8 @@ pub(super) struct Connection {
     pub(super) server: Server,
     pub(super) link: LinkId,
     pub(super) peer: Peer,
+    /// What is left of the last message.
+    pub(super) deferred: Option<Box<Deferred>>,
     /// Why the link ended, if it failed. The peer learns only that it is gone.
     link_error: Option<LinkError>,
 }
@@ -23,6 +27,7 @@ impl Connection {
             server,
             link,
             peer,
+            deferred: None,
             link_error: None,
         }
     }
@@ -38,6 +43,11 @@ impl Connection {
                 self.peer.link_closed();
             }
         }
+    }
+
+    /// Whether something is to be processed: input, or the rest of a message.
+    pub(super) fn has_input(&self) -> bool {
+        self.deferred.is_some() || self.peer.has_input()
     }
 
     /// Whether the link was opened.

@@ -12,7 +12,7 @@ impl ChatClient {
     /// change or end.
     pub(super) fn apply(&mut self, action: Action) {
         match action {
-            Action::Nothing => {}
+            Action::Nothing | Action::Unfinished => {}
             Action::LoggedIn(login) => self.on_login(*login),
             Action::LoginRefused { return_code, text } if self.is_token_expired(return_code) => {
                 let cause =

@@ -2,6 +2,7 @@
 //! describe the contract.
 
 use super::ChatClient;
+use super::connection::Connection;
 use super::deadline::NextWork;
 use crate::error::RegionsError;
 use crate::event::{BadMessage, Event};
@@ -173,10 +174,15 @@ impl ChatClient {
             let text_before = self.text_bytes();
             let events_before = self.events.len();
             let action = self.process_message(now);
+            // What a large message changes is the work of several calls.
+            let is_unfinished = matches!(action, Action::Unfinished);
             self.stats.work +=
                 WORK_PER_JSON_BYTE * text_before.saturating_sub(self.text_bytes()) as u64;
             self.apply(action);
             self.report_results(events_before);
+            if is_unfinished {
+                break;
+            }
         }
         // Most calls process a message, and no timer is due.
         if self.state == state && self.is_still_due(now) {
@@ -317,7 +323,7 @@ impl ChatClient {
 
     pub(super) fn holds_input(&self) -> bool {
         let connection = self.connection.as_ref();
-        connection.is_some_and(|connection| connection.peer.has_input())
+        connection.is_some_and(Connection::has_input)
     }
 
     /// Whether there is input, and space for the events that it may cause.
@@ -347,42 +353,46 @@ impl ChatClient {
         let server = connection.server;
         let next_work = core::mem::take(&mut self.next_work);
         self.stats.work += WORK_PER_MESSAGE;
-        let received = match connection.peer.receive(now, &mut self.random) {
-            Inbound::Nothing => return Action::Nothing,
-            Inbound::Message {
-                kind,
-                message,
-                encrypted,
-            } => {
-                self.stats.work += work_of(message, encrypted);
-                Ok((kind, message))
-            }
-            Inbound::Bad { error, message } => {
-                self.stats.work += work_of(message, false);
-                Err((error, message))
-            }
-            Inbound::Handshake => {
-                self.stats.received_messages += 1;
-                return Action::Nothing;
-            }
-            Inbound::Ready => {
-                self.stats.received_messages += 1;
-                self.on_peer_ready();
-                return Action::Nothing;
-            }
-            Inbound::Ended(end) => {
-                self.on_end(end);
-                return Action::Nothing;
-            }
-            // Requests to servers, and internal messages that arrive too early or too often.
-            _ => {
-                self.stats.received_messages += 1;
-                self.stats.rare().ignored_messages += 1;
-                return Action::Nothing;
+        let received = if connection.deferred.is_some() {
+            Ok(None)
+        } else {
+            match connection.peer.receive(now, &mut self.random) {
+                Inbound::Nothing => return Action::Nothing,
+                Inbound::Message {
+                    kind,
+                    message,
+                    encrypted,
+                } => {
+                    self.stats.work += work_of(message, encrypted);
+                    Ok(Some((kind, message)))
+                }
+                Inbound::Bad { error, message } => {
+                    self.stats.work += work_of(message, false);
+                    Err((error, message))
+                }
+                Inbound::Handshake => {
+                    self.stats.received_messages += 1;
+                    return Action::Nothing;
+                }
+                Inbound::Ready => {
+                    self.stats.received_messages += 1;
+                    self.on_peer_ready();
+                    return Action::Nothing;
+                }
+                Inbound::Ended(end) => {
+                    self.on_end(end);
+                    return Action::Nothing;
+                }
+                // Requests to servers, and internal messages that arrive too early or too often.
+                _ => {
+                    self.stats.received_messages += 1;
+                    self.stats.rare().ignored_messages += 1;
+                    return Action::Nothing;
+                }
             }
         };
         let (error, message) = match received {
-            Ok((kind, message)) => {
+            Ok(received) => {
                 let mut incoming = Incoming {
                     config: &self.config,
                     state: self.state,
@@ -395,8 +405,13 @@ impl ChatClient {
                     builder: &mut self.builder,
                     stats: &mut self.stats,
                     restore: self.resubscription.as_deref_mut(),
+                    deferred: &mut connection.deferred,
                     now,
                     keeps_timers: false,
+                };
+                let Some((kind, message)) = received else {
+                    incoming.continue_deferred();
+                    return Action::Unfinished;
                 };
                 match incoming.message(kind, message.get(Header::LENGTH..).unwrap_or_default()) {
                     Ok(action) => {
@@ -404,6 +419,9 @@ impl ChatClient {
                             self.next_work = next_work;
                         }
                         self.stats.received_messages += 1;
+                        if connection.deferred.is_some() {
+                            return Action::Unfinished;
+                        }
                         return action;
                     }
                     Err(error) => (error, message),

@@ -1,6 +1,7 @@
 //! Messages from the servers: they change the model, raise events, or make the client take the next
 //! step. One file per event family. Spec: chat.md 4.
 
+mod deferred;
 mod error_info;
 mod messages;
 mod properties;
@@ -23,6 +24,7 @@ use crate::state::{Server, State};
 use crate::stats::Counters;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+pub(crate) use deferred::Deferred;
 use photon_proto::message::{Message, MessageKind};
 use photon_proto::{DecodeError, DecodeErrorKind, Params, Text, Timestamp, Value};
 
@@ -46,6 +48,8 @@ pub(crate) struct Incoming<'c> {
     pub(crate) builder: &'c mut MessagesBuilder,
     pub(crate) stats: &'c mut Counters,
     pub(crate) restore: Option<&'c mut Resubscription>,
+    /// What an event leaves for later calls.
+    pub(crate) deferred: &'c mut Option<Box<Deferred>>,
     pub(crate) now: Timestamp,
     /// Set if the message has changed no timer.
     pub(crate) keeps_timers: bool,
@@ -56,6 +60,8 @@ pub(crate) struct Incoming<'c> {
 #[derive(Debug)]
 pub(crate) enum Action {
     Nothing,
+    /// Nothing, and the call is to end: the message takes more than one.
+    Unfinished,
     /// The login was accepted.
     LoggedIn(Box<Login>),
     /// The login was refused.

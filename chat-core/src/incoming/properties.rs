@@ -1,9 +1,10 @@
 //! Event 7: properties of a channel, or of a user in it, changed. Spec: chat.md 4.6.
 
 use super::Incoming;
+use super::deferred::{Deferred, MANY};
 use super::values::{missing, pairs, text};
 use crate::codes::parameter;
-use crate::event::{Event, PropertiesChange};
+use crate::event::PropertiesChange;
 use alloc::boxed::Box;
 use photon_proto::{DecodeError, Params};
 
@@ -29,21 +30,17 @@ impl Incoming<'_> {
             return Ok(());
         }
         let properties = pairs(self.value(&properties));
-        let user = text(user);
-        let complete = self
-            .model
-            .change_properties(&channel, user.as_deref(), &properties);
-        debug_assert!(complete.is_some(), "the channel was found above");
-        let complete = complete.unwrap_or(true);
-        self.note_dropped_presence(complete);
-        let by = text(by).unwrap_or_default();
-        self.events
-            .push(Event::PropertiesChanged(Box::new(PropertiesChange {
-                channel,
-                user,
-                by,
-                properties,
-            })));
+        let change = Box::new(PropertiesChange {
+            channel,
+            user: text(user),
+            by: text(by).unwrap_or_default(),
+            properties,
+        });
+        if change.properties.len() > MANY {
+            *self.deferred = Some(Box::new(Deferred::Properties(change)));
+        } else {
+            self.change_properties(change);
+        }
         Ok(())
     }
 }

@@ -2,6 +2,7 @@
 //! Spec: chat.md 4.4, 4.5 and 4.7.
 
 use super::Incoming;
+use super::deferred::{Deferred, MANY, Presence};
 use super::values::{bools, missing, names as names_of, pairs, text};
 use crate::codes::parameter;
 use crate::event::{ChannelOutcome, Event, Outcome, SubscriberChange};
@@ -61,12 +62,12 @@ impl Incoming<'_> {
             // Only an event for one channel brings subscribers and properties.
             let is_alone = names.len() == 1;
             let history = settled.and_then(|settled| settled.history);
-            if accepted
+            let is_kept = accepted
                 && is_whole
-                && !self
+                && self
                     .model
-                    .on_subscribed(self.now, &channel, is_wanted, is_alone, history)
-            {
+                    .on_subscribed(self.now, &channel, is_wanted, is_alone, history);
+            if accepted && is_whole && !is_kept {
                 self.stats.rare().unkept_channels += 1;
                 self.config.log(
                     log::Level::Warn,
@@ -75,7 +76,8 @@ impl Incoming<'_> {
             }
             has_accepted |= accepted;
             // The text that the model keeps, so that the wanted state needs no copy of it.
-            let kept = self.model.public.get(name);
+            // One that is not kept is not searched for again: a list may have thousands of them.
+            let kept = is_kept.then(|| self.model.public.get(name)).flatten();
             let channel = kept.map_or(channel, |kept| kept.name().clone());
             let outcome = if accepted {
                 Outcome::Done
@@ -98,14 +100,26 @@ impl Incoming<'_> {
         // Properties and subscribers are only defined for a single channel. Spec: chat.md 4.4.
         if let ([name], true) = (names.as_slice(), has_accepted) {
             let subscribers = borrowed(subscribers.as_deref().unwrap_or_default());
-            let complete = self.model.set_presence(
-                name,
-                &properties.unwrap_or_default(),
-                &subscribers,
-                &users.unwrap_or_default(),
-                &self.config.user_id.0,
-            );
-            self.note_dropped_presence(complete);
+            let properties = properties.unwrap_or_default();
+            let users = users.unwrap_or_default();
+            if properties.len() + subscribers.len() + users.len() * 4 > MANY {
+                *self.deferred = Some(Box::new(Deferred::Presence(Presence {
+                    channel: Text::from(*name),
+                    properties,
+                    subscribers: shared(&subscribers).collect(),
+                    users,
+                    complete: true,
+                })));
+            } else {
+                let complete = self.model.set_presence(
+                    name,
+                    &properties,
+                    &subscribers,
+                    &users,
+                    &self.config.user_id.0,
+                );
+                self.note_dropped_presence(complete);
+            }
         }
         if !outcomes.is_empty() || names.is_empty() {
             self.events.push(Event::SubscribeResult(outcomes));

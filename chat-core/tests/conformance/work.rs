@@ -291,3 +291,90 @@ fn sound07_input_that_holds_no_message_counts_as_work() {
         },
     );
 }
+
+/// What a large list changes is changed over several calls, in front of what follows it.
+#[test]
+fn sound07_a_large_list_of_subscribers_is_kept_over_several_calls() {
+    on_front_end(
+        |config| config.presence_cap_bytes(8_000_000),
+        |mut harness| {
+            if harness.row.carrier == crate::harness::Carrier::Datagrams {
+                // The same above the carrier, and the harness sends no fragments.
+                return;
+            }
+            let names: Vec<String> = (0..6_000).map(|number| format!("{number:x}")).collect();
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            let color = Value::Hashtable(Hashtable(vec![("color".into(), 7.into())]));
+            let users = names
+                .iter()
+                .take(1_100)
+                .map(|name| ((*name).into(), color.clone()));
+            let published = Value::Hashtable(Hashtable(vec![(Value::from("254"), true.into())]));
+            let list = vec![
+                (0, strings(&["lobby"])),
+                (15, Value::from(vec![true])),
+                (22, published),
+                (23, strings(&names)),
+                (28, Value::Hashtable(Hashtable(users.collect()))),
+            ];
+            let deliver = |harness: &mut Harness, code: u8, parameters: &[(u8, Value)]| {
+                let (link, bytes) = (harness.link(), harness.event(code, parameters));
+                harness.deliver_without_pump(link, &bytes);
+            };
+            let subscribers = |harness: &Harness| -> Vec<String> {
+                let lobby = harness.client.channel("lobby").expect("subscribed");
+                lobby.subscribers().map(ToString::to_string).collect()
+            };
+            for round in 0..2 {
+                deliver(&mut harness, 5, &list);
+                let left = [(1, "lobby".into()), (225, "0".into())];
+                deliver(&mut harness, 9, &left);
+                deliver(&mut harness, 7, &properties("lobby", 0, 5_000));
+                let mut calls = 0;
+                while harness.client.service(harness.now).more {
+                    calls += 1;
+                }
+                assert!(calls >= 5, "{calls} calls in round {round}");
+                harness.pump();
+                // The user left behind the list.
+                let known = subscribers(&harness);
+                assert!(!known.contains(&"0".to_owned()) && known.is_sorted());
+                assert!(
+                    names[1..]
+                        .iter()
+                        .all(|name| known.contains(&(*name).to_owned()))
+                );
+                let lobby = harness.client.channel("lobby").expect("subscribed");
+                assert_eq!(lobby.user_properties("1").count(), 1);
+                assert_eq!(lobby.user_properties("44b").count(), 1);
+                assert_eq!(lobby.user_properties("44c").count(), 0);
+                assert_eq!(lobby.properties().count(), 5_001);
+                let events = harness.take_events();
+                assert!(
+                    matches!(
+                        &events[..],
+                        [
+                            Event::SubscribeResult(_),
+                            Event::UserUnsubscribed(_),
+                            Event::PropertiesChanged(changed)
+                        ] if changed.properties.len() == 5_000
+                    ),
+                    "{} events",
+                    events.len()
+                );
+            }
+            // A connection that ends in between takes the rest with it.
+            deliver(&mut harness, 5, &list);
+            assert!(harness.client.service(harness.now).more);
+            assert!(harness.client.service(harness.now).more);
+            harness.client.disconnect();
+            harness.pump();
+            let known = harness
+                .client
+                .channel("lobby")
+                .map(|lobby| lobby.subscribers().count());
+            assert!(known.unwrap_or(0) < 6_000, "{known:?}");
+            assert!(!harness.client.service(harness.now).more);
+        },
+    );
+}

@@ -1,0 +1,97 @@
+//! [`Deferred`]: changes of a large event that are made in later calls, so that no call takes long.
+//!
+//! They are made before the next message is taken, so nothing is observed out of order. They belong
+//! to the connection and are dropped with it, like input that was not processed.
+
+use super::Incoming;
+use crate::event::{Event, PropertiesChange};
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use photon_proto::{Text, Value};
+
+/// How many subscribers, users or properties an event may have whose changes are made at once. So many
+/// subscribers, or a quarter as many users, are added in one call.
+pub(super) const MANY: usize = 4_096;
+
+/// The work of keeping a subscriber, user or property, in the unit of
+/// [`Stats::work`](crate::Stats::work).
+const WORK_PER_ENTRY: u64 = 800;
+
+/// The rest of a large event.
+#[derive(Debug)]
+pub(crate) enum Deferred {
+    /// What came with a confirmed subscription.
+    Presence(Presence),
+    /// Changed properties, and the event about them.
+    Properties(Box<PropertiesChange>),
+}
+
+/// What is left of the properties and subscribers of a channel.
+#[derive(Debug)]
+pub(crate) struct Presence {
+    pub(super) channel: Text,
+    pub(super) properties: Vec<(Value, Value)>,
+    pub(super) subscribers: Vec<Text>,
+    pub(super) users: Vec<(Value, Value)>,
+    /// Whether there was memory for all of it so far.
+    pub(super) complete: bool,
+}
+
+impl Presence {
+    const fn is_empty(&self) -> bool {
+        self.properties.is_empty() && self.subscribers.is_empty() && self.users.is_empty()
+    }
+}
+
+impl Incoming<'_> {
+    /// Makes the next part of the changes that an earlier call has left.
+    pub(crate) fn continue_deferred(&mut self) {
+        match self.deferred.take().map(|deferred| *deferred) {
+            Some(Deferred::Presence(mut presence)) => {
+                self.keep_presence(&mut presence);
+                if presence.is_empty() {
+                    self.note_dropped_presence(presence.complete);
+                } else {
+                    *self.deferred = Some(Box::new(Deferred::Presence(presence)));
+                }
+            }
+            Some(Deferred::Properties(change)) => {
+                self.stats.work += WORK_PER_ENTRY * change.properties.len() as u64;
+                self.change_properties(change);
+            }
+            None => debug_assert!(false, "something is left"),
+        }
+    }
+
+    /// Keeps one part. The parts in front of others decide what those mean.
+    fn keep_presence(&mut self, presence: &mut Presence) {
+        let (mut subscribers, mut users) = (Vec::new(), Vec::new());
+        let properties = core::mem::take(&mut presence.properties);
+        let mut own_id = "";
+        if !properties.is_empty() {
+            own_id = &self.config.user_id.0;
+        } else if !presence.subscribers.is_empty() {
+            let count = presence.subscribers.len().min(MANY);
+            subscribers = presence.subscribers.drain(..count).collect();
+        } else {
+            let count = presence.users.len().min(MANY / 4);
+            users = presence.users.drain(..count).collect();
+        }
+        let entries = properties.len() + subscribers.len() + users.len();
+        self.stats.work += WORK_PER_ENTRY * entries as u64;
+        let subscribers: Vec<&str> = subscribers.iter().map(Text::as_str).collect();
+        presence.complete &=
+            self.model
+                .set_presence(&presence.channel, &properties, &subscribers, &users, own_id);
+    }
+
+    /// Changes properties that are known to be of a channel, and reports it.
+    pub(super) fn change_properties(&mut self, change: Box<PropertiesChange>) {
+        let user = change.user.as_deref();
+        let complete = self
+            .model
+            .change_properties(&change.channel, user, &change.properties);
+        self.note_dropped_presence(complete.unwrap_or(true));
+        self.events.push(Event::PropertiesChanged(change));
+    }
+}
