@@ -41,6 +41,8 @@ const NONE: Limits = Limits {
 };
 /// The number of values in a message that is just not too large for a client.
 const MANY: usize = 16_000;
+/// Nearly as many bytes as a message may have.
+const MEGABYTE: usize = 1_000_000;
 /// More values than a client takes.
 const TOO_MANY: usize = 64_000;
 
@@ -101,6 +103,8 @@ type Named = (&'static str, Vec<Vec<u8>>);
 /// Messages that every binary carrier takes.
 fn messages(protocol: Protocol) -> Vec<Named> {
     let event = |code: u8, parameters: &[(u8, Value)]| event(protocol, code, parameters);
+    // An int has four bytes.
+    let is_long = protocol == Protocol::V16;
     let chat = |channel: &str, contents: Value| {
         let senders = match &contents {
             Value::Array(Array::Object(all)) => vec![""; all.len()],
@@ -363,6 +367,28 @@ fn messages(protocol: Protocol) -> Vec<Named> {
         (
             "too many deep containers",
             vec![chat(CHANNEL, objects(vec![deep(30); TOO_MANY / 32]))],
+        ),
+        (
+            "a megabyte of deep containers",
+            vec![chat(CHANNEL, objects(vec![deep(30); MEGABYTE / 126]))],
+        ),
+        (
+            "a megabyte of flat containers",
+            vec![chat(
+                CHANNEL,
+                objects(vec![objects(vec![Value::Bool(true); 100]); MEGABYTE / 206]),
+            )],
+        ),
+        (
+            "a megabyte of small numbers",
+            vec![chat(
+                CHANNEL,
+                objects(vec![vec![1; 30_000].into(); if is_long { 8 } else { 32 }]),
+            )],
+        ),
+        (
+            "messages of short texts",
+            vec![chat(CHANNEL, texts(vec!["\u{20ac}".repeat(16); MANY / 2]))],
         ),
         ("too many properties", vec![properties(shorts(0, 32_000))]),
         (
