@@ -11,12 +11,26 @@ pub(super) const MAX_UNANSWERED: usize = 64;
 #[derive(Clone, Copy, Debug)]
 struct Ping {
     client_time: i32,
-    /// Position of its end among the bytes of the connection.
-    position: u64,
-    /// When the driver took it; `None` while it waits.
-    sent: Option<Timestamp>,
+    progress: Progress,
     /// Whether this program stood still since. The answer then says nothing about the round trip.
     spans_sleep: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Progress {
+    /// It waits; carries the position of its end among the bytes of the connection.
+    Waits(u64),
+    /// The driver took it at this time.
+    Sent(Timestamp),
+}
+
+impl Ping {
+    fn sent(&self) -> Option<Timestamp> {
+        match self.progress {
+            Progress::Waits(_) => None,
+            Progress::Sent(at) => Some(at),
+        }
+    }
 }
 
 /// Measurements that the pings of one connection have given.
@@ -52,8 +66,7 @@ impl PeerClock {
         debug_assert!(self.can_ping(), "the number of pings is limited");
         self.unanswered.push_back(Ping {
             client_time,
-            position,
-            sent: None,
+            progress: Progress::Waits(position),
             spans_sleep: false,
         });
     }
@@ -62,25 +75,26 @@ impl PeerClock {
     pub(super) fn on_transmitted(&mut self, now: Timestamp, position: u64) {
         // Newest first, and only those that were not sent: few, whatever the number of pings.
         for ping in self.unanswered.iter_mut().rev() {
-            if ping.sent.is_some() {
-                break;
-            }
-            if ping.position <= position {
-                ping.sent = Some(now);
+            match ping.progress {
+                Progress::Sent(_) => break,
+                Progress::Waits(end) if end <= position => ping.progress = Progress::Sent(now),
+                Progress::Waits(_) => {}
             }
         }
     }
 
     /// When the oldest ping was sent that is not answered.
     pub(super) fn oldest_ping(&self) -> Option<Timestamp> {
-        self.unanswered.front()?.sent
+        self.unanswered.front()?.sent()
     }
 
     /// Notes that this program stood still. The time slept does not count for the pings in flight.
     pub(super) fn wake(&mut self, slept: Duration) {
         for ping in &mut self.unanswered {
             ping.spans_sleep = true;
-            ping.sent = ping.sent.map(|sent| sent.plus(slept));
+            if let Progress::Sent(at) = &mut ping.progress {
+                *at = at.plus(slept);
+            }
         }
     }
 
@@ -106,7 +120,7 @@ impl PeerClock {
         let answered = self
             .unanswered
             .iter()
-            .position(|ping| ping.client_time == client_time && ping.sent.is_some());
+            .position(|ping| ping.client_time == client_time && ping.sent().is_some());
         let Some(answered) = answered else {
             return false;
         };

@@ -3,6 +3,7 @@
 use super::{Carrier, End, Exchange, Peer, PeerClock, Phase, datagram, inbound};
 use crate::role::Role;
 use crate::time::Timestamp;
+use alloc::boxed::Box;
 use core::time::Duration;
 
 /// How long a WebSocket server has to greet before it is pinged, and the time between these pings,
@@ -87,7 +88,7 @@ impl Peer {
         match self.carrier.receive(now, bytes) {
             Ok(true) if !closing => self.send_init(),
             Ok(_) => {}
-            Err(inbound::Overrun) => self.end = Some(End::Overrun),
+            Err(inbound::Overrun) => self.end = Some(Box::new(End::Overrun)),
         }
         if closing {
             // Acknowledgements were taken; messages have no receiver any more.
@@ -98,7 +99,7 @@ impl Peer {
     /// The driver reports that the link is gone. What was received before can still be taken.
     pub fn link_closed(&mut self) {
         self.link_gone = true;
-        self.end.get_or_insert(End::LinkClosed);
+        self.end.get_or_insert_with(|| Box::new(End::LinkClosed));
         self.stop_timers();
     }
 

@@ -7,6 +7,7 @@ use crate::message::{self, MessageKind};
 use crate::random::Random;
 use crate::role::Role;
 use crate::time::Timestamp;
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::ops::Range;
 
@@ -154,7 +155,7 @@ impl Peer {
         match &self.end {
             Some(end) => {
                 self.end_taken = true;
-                Inbound::Ended(end.clone())
+                Inbound::Ended(End::clone(end))
             }
             None => {
                 debug_assert!(!self.end_taken, "an end stays");
@@ -167,7 +168,7 @@ impl Peer {
     ///
     /// An end that is pending gives way: it came after the input that fails now.
     pub(super) fn fail(&mut self, end: End) -> Inbound<Range<usize>> {
-        self.end = Some(end);
+        self.end = Some(Box::new(end));
         self.exchange = Exchange::None;
         self.stop_timers();
         self.carrier.discard_input();

@@ -198,7 +198,7 @@ pub struct Peer {
     /// The owner's messages, where the carrier sends bytes in order. UDP counts for itself.
     unsent: UnsentMessages,
     /// The first thing that ended the connection, or a later one that stops all processing.
-    end: Option<End>,
+    end: Option<Box<End>>,
     /// Whether the end was taken.
     end_taken: bool,
     exchange: Exchange,
@@ -220,7 +220,7 @@ pub struct Peer {
 /// Neither messages nor keys, nor the text of a server.
 impl fmt::Debug for Peer {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let end = self.end.clone().map(|end| match end {
+        let end = self.end.as_deref().cloned().map(|end| match end {
             End::KeyExchange {
                 failure,
                 return_code,
