@@ -22,6 +22,10 @@ impl MemoryBudget {
         self.used_bytes
     }
 
+    pub(crate) const fn cap_bytes(&self) -> usize {
+        self.cap_bytes
+    }
+
     /// Counts bytes that are kept in any case; the owner makes space afterwards.
     pub(crate) fn charge(&mut self, bytes: usize) {
         self.used_bytes += bytes;

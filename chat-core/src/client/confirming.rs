@@ -44,7 +44,7 @@ impl ChatClient {
         let receiver = receiver();
         let channel = match &receiver {
             Receiver::Channel(name) => self.model.public.get(name),
-            Receiver::User(user) => self.model.private.get(user),
+            Receiver::User(user) => self.model.private_channel(user),
         };
         let after = channel.map_or(0, Channel::last_id);
         confirm.on_sent(token, receiver, after, content);

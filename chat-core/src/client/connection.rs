@@ -18,7 +18,7 @@ pub(super) struct Connection {
     /// What is left of the last message.
     pub(super) deferred: Option<Box<Deferred>>,
     /// Why the link ended, if it failed. The peer learns only that it is gone.
-    link_error: Option<LinkError>,
+    link_error: Option<Box<LinkError>>,
 }
 
 impl Connection {
@@ -39,7 +39,7 @@ impl Connection {
             LinkInput::Received(bytes) => self.peer.handle_bytes(now, bytes),
             LinkInput::Closed => self.peer.link_closed(),
             LinkInput::Failed(error) => {
-                self.link_error.get_or_insert(error);
+                self.link_error.get_or_insert_with(|| Box::new(error));
                 self.peer.link_closed();
             }
         }

@@ -65,7 +65,7 @@ impl ChatClient {
         );
         self.login.on_front_end_login();
         self.store_login(login);
-        let identity = Identity::new(self.login.front_end_region(), &self.config.user_id.0);
+        let identity = Identity::new(&self.login.front_end_region(), &self.config.user_id.0);
         self.model.on_login(self.now, identity);
         self.set_state(State::ConnectedToFrontEnd);
         self.note_connected();

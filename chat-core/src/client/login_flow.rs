@@ -212,8 +212,8 @@ impl LoginFlow {
     }
 
     /// The region of the front end.
-    pub(super) fn front_end_region(&self) -> &str {
-        self.token_region.as_deref().unwrap_or_default()
+    pub(super) fn front_end_region(&self) -> Text {
+        self.token_region.clone().unwrap_or(Text::EMPTY)
     }
 
     /// Notes that the front end accepted the token.

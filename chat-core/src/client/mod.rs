@@ -237,7 +237,7 @@ impl ChatClient {
     /// chat.set_custom_authentication(AuthValues::new("user=alice&ticket=4711"));
     /// ```
     pub fn set_custom_authentication(&mut self, values: AuthValues) {
-        self.config.authentication = values;
+        self.config.set_authentication(values);
         self.continue_with_credentials();
     }
 
@@ -415,7 +415,7 @@ impl ChatClient {
     /// # Ok::<(), chat_core::RequestError>(())
     /// ```
     pub fn private_channels(&self) -> impl Iterator<Item = &Channel> {
-        self.model.private.iter()
+        self.model.private_channels()
     }
 
     /// Finds a public channel by name. A channel that is not subscribed on the present connection
@@ -441,7 +441,7 @@ impl ChatClient {
     /// ```
     #[must_use]
     pub fn private_channel(&self, user: &str) -> Option<&Channel> {
-        self.model.private.get(user)
+        self.model.private_channel(user)
     }
 
     /// Whether messages can be published in a channel: it is subscribed, and no unsubscribe is

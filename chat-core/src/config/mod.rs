@@ -41,7 +41,8 @@ pub struct ChatConfig {
     pub(crate) app_id: Text,
     pub(crate) app_version: Text,
     pub(crate) user_id: Secret<Text>,
-    pub(crate) authentication: AuthValues,
+    /// `None` if there are none, as for most clients.
+    pub(crate) authentication: Option<Box<AuthValues>>,
     /// The settings of each connection. Shared with them; a setter makes a copy if need be.
     pub(crate) peer: Arc<PeerConfig>,
     pub(crate) private_history: Option<i32>,
@@ -58,7 +59,7 @@ pub struct ChatConfig {
     pub(crate) presence_cap_bytes: usize,
     pub(crate) unsolicited_cap_bytes: usize,
     pub(crate) allowed_front_ends: AllowedHosts,
-    pub(crate) restore: Option<Restore>,
+    pub(crate) restore: Option<Box<Restore>>,
     pub(crate) repair: bool,
     pub(crate) confirm_messages: Option<bool>,
     pub(crate) resume: Option<Box<Kept>>,
@@ -96,7 +97,7 @@ impl ChatConfig {
             app_id: app_id.into(),
             app_version: app_version.into(),
             user_id: Secret(Text::EMPTY),
-            authentication: AuthValues::none(),
+            authentication: None,
             // wire.md 9, chat.md 6.4: its defaults are those of a chat client.
             peer: Arc::new(peer),
             private_history: None,
@@ -134,7 +135,7 @@ impl ChatConfig {
     /// Spec: chat.md 7, `setCustomAuthentication`.
     #[must_use]
     pub fn authentication(mut self, values: AuthValues) -> Self {
-        self.authentication = values;
+        self.set_authentication(values);
         self
     }
 
@@ -382,7 +383,7 @@ impl ChatConfig {
     /// ```
     #[must_use]
     pub fn restore(mut self, restore: Restore) -> Self {
-        self.restore = Some(restore);
+        self.restore = Some(Box::new(restore));
         self
     }
 
@@ -447,6 +448,10 @@ impl ChatConfig {
     pub fn resume(mut self, kept: Kept) -> Self {
         self.resume = Some(Box::new(kept));
         self
+    }
+
+    pub(crate) fn set_authentication(&mut self, values: AuthValues) {
+        self.authentication = (values != AuthValues::none()).then(|| Box::new(values));
     }
 
     pub(crate) fn confirms_messages(&self) -> bool {

@@ -214,7 +214,7 @@ impl Incoming<'_> {
                 &mut rare.undecodable_elements
             });
         let (events, stats) = (&mut *self.events, &mut *self.stats);
-        let key = self.model.private_channel(other, |user| {
+        let key = self.model.add_private_channel(other, |user| {
             stats.rare().forgotten_conversations += 1;
             events.push(Event::ConversationForgotten { user });
         });

@@ -232,6 +232,11 @@ impl Channels {
         }
     }
 
+    /// Creates an empty table for private channels with the same keys and cap.
+    pub(super) fn new_private(&self) -> Self {
+        Self::new(*self.by_name.hasher(), true, self.budget.cap_bytes())
+    }
+
     fn in_slot(&self, slot: u32) -> Option<&Channel> {
         self.slots.get(slot as usize)?.as_deref()
     }
@@ -292,6 +297,10 @@ impl Channels {
                 u32::try_from(self.slots.len()).is_ok(),
                 "each channel takes hundreds of bytes"
             );
+            if self.slots.is_empty() {
+                // A vector begins with space for four, and most clients are in one channel.
+                self.slots.reserve_exact(1);
+            }
             self.slots.push(None);
             self.slots.len() as u32 - 1
         });

@@ -207,7 +207,7 @@ impl Model {
         key: ChannelKey,
         message: &PrivateMessage,
     ) -> Option<Text> {
-        let channel = self.private.by_key_mut(key)?;
+        let channel = self.private.as_mut()?.by_key_mut(key)?;
         if self.repeats.are_possible(now)
             && let Some(id) = message.id()
         {
@@ -260,11 +260,11 @@ impl Model {
         change: impl FnOnce(&mut Caches, &mut Cache, usize, &mut dyn FnMut(&Message<'_>)),
     ) -> bool {
         let channels = if key.private {
-            &mut self.private
+            self.private.as_deref_mut()
         } else {
-            &mut self.public
+            Some(&mut self.public)
         };
-        let Some(channel) = channels.by_key_mut(key) else {
+        let Some(channel) = channels.and_then(|channels| channels.by_key_mut(key)) else {
             return false;
         };
         let keys = self.questions.keys();
@@ -293,7 +293,8 @@ impl Model {
     /// Forgets the oldest private messages while there are too many.
     pub(super) fn forget_surplus_repeats(&mut self) {
         while let Some(key) = self.repeats.take_surplus() {
-            let channel = self.private.by_key_mut(key);
+            let private = self.private.as_mut();
+            let channel = private.and_then(|private| private.by_key_mut(key));
             if let Some(seen) = channel.and_then(|channel| channel.seen.as_mut()) {
                 seen.drop_oldest();
             }

@@ -11,6 +11,7 @@ use crate::config::ChatConfig;
 use crate::operation::pending::RequestedHistory;
 use crate::restore::KeptConversation;
 use crate::restore::continuity::{Fingerprint, Questions, Recent, Repeats};
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use cache::Caches;
 use core::time::Duration;
@@ -24,7 +25,8 @@ use channel::Channels;
 #[derive(Debug)]
 pub(crate) struct Model {
     pub(crate) public: Channels,
-    pub(crate) private: Channels,
+    /// The private conversations: a table of its own, which exists from the first of them on.
+    private: Option<Box<Channels>>,
     caches: Caches,
     pub(crate) questions: Questions,
     repeats: Repeats,
@@ -44,10 +46,14 @@ pub(crate) struct Identity {
 
 impl Identity {
     /// A region may name a cluster behind `/`, which is no part of it. Spec: chat.md 2.8.
-    pub(crate) fn new(region: &str, user: &Text) -> Self {
-        let region = region.split('/').next().unwrap_or_default();
+    pub(crate) fn new(region: &Text, user: &Text) -> Self {
+        let name = region.split('/').next().unwrap_or_default();
+        // Most regions come in this form, and are shared with the login.
+        let is_plain =
+            name.len() == region.len() && !name.contains(|c: char| c.is_ascii_uppercase());
+        let plain = is_plain.then(|| region.clone());
         Self {
-            region: region.to_ascii_lowercase().as_str().into(),
+            region: plain.unwrap_or_else(|| name.to_ascii_lowercase().into()),
             user: user.clone(),
         }
     }
@@ -66,7 +72,7 @@ impl Model {
     pub(crate) fn new(keys: HashKeys, config: &ChatConfig) -> Self {
         Self {
             public: Channels::new(keys, false, config.unsolicited_cap_bytes),
-            private: Channels::new(keys, true, config.unsolicited_cap_bytes),
+            private: None,
             caches: Caches::new(config.channel_cache_messages, config.cache_cap_bytes),
             questions: Questions::new(keys, config),
             repeats: Repeats::default(),
@@ -169,8 +175,7 @@ impl Model {
         let mut conversations = Vec::new();
         // A server can name a user without an id, and reading refuses one.
         let named = self
-            .private
-            .iter()
+            .private_channels()
             .filter(|channel| !channel.name().is_empty());
         for channel in named {
             let cached = channel.cache.messages();
@@ -190,11 +195,12 @@ impl Model {
 
     /// Remembers a private conversation of an earlier run, if there is space for it.
     pub(crate) fn resume_conversation(&mut self, name: &Text, seen: &[(i32, Fingerprint)]) {
-        if self.private.get(name).is_some() || !self.private.has_space_for(name) {
+        let private = private_table(&mut self.private, &self.public);
+        if private.get(name).is_some() || !private.has_space_for(name) {
             return;
         }
-        let key = self.private.insert(name.clone(), false);
-        let Some(channel) = self.private.by_key_mut(key) else {
+        let key = private.insert(name.clone(), false);
+        let Some(channel) = private.by_key_mut(key) else {
             debug_assert!(false, "the channel was just added");
             return;
         };
@@ -237,7 +243,9 @@ impl Model {
             let questions = &mut self.questions;
             self.public
                 .for_each(|channel| channel.continuity.forget(questions));
-            self.private.for_each(|channel| channel.seen = None);
+            if let Some(private) = &mut self.private {
+                private.for_each(|channel| channel.seen = None);
+            }
             self.repeats.clear();
         }
         self.identity = Some(identity);
@@ -257,7 +265,8 @@ impl Model {
     /// Forgets all channels, their messages and last ids.
     pub(crate) fn forget_channels(&mut self) {
         // Each channel returns what it used. New budgets would do as well, but hide a leak.
-        for channels in [&mut self.public, &mut self.private] {
+        let private = self.private.as_deref_mut();
+        for channels in core::iter::once(&mut self.public).chain(private) {
             channels.for_each(|channel| {
                 channel.continuity.forget(&mut self.questions);
                 self.caches.clear(&mut channel.cache, 0, &mut |_| ());
@@ -361,31 +370,43 @@ impl Model {
     /// Returns the key of the private channel with a user, as the most recently used one. Adds the
     /// channel if it is new; `forget` gets the users whose conversations are forgotten for it, least
     /// recently used first. `None` if the user's id alone takes more memory than there is.
-    pub(crate) fn private_channel(
+    pub(crate) fn add_private_channel(
         &mut self,
         user: &str,
         mut forget: impl FnMut(Text),
     ) -> Option<ChannelKey> {
-        if let Some(key) = self.private.find(user) {
-            self.private.touch(user);
+        let private = private_table(&mut self.private, &self.public);
+        if let Some(key) = private.find(user) {
+            private.touch(user);
             return Some(key);
         }
         // Checked first: an id that never fits must not push the others out.
-        if !self.private.can_ever_hold(user) {
+        if !private.can_ever_hold(user) {
             return None;
         }
-        while !self.private.has_space_for(user) {
+        while !private.has_space_for(user) {
             // Not the oldest one: strangers could push out the friend who writes every day.
-            let mut channel = self.private.remove_least_recently_used()?;
+            let mut channel = private.remove_least_recently_used()?;
             self.caches.clear(&mut channel.cache, 0, &mut |_| ());
             forget(channel.name().clone());
         }
-        Some(self.private.insert(user.into(), false))
+        Some(private.insert(user.into(), false))
+    }
+
+    pub(crate) fn private_channel(&self, user: &str) -> Option<&Channel> {
+        self.private.as_ref()?.get(user)
+    }
+
+    /// The private conversations, in the order of their first messages.
+    pub(crate) fn private_channels(&self) -> impl Iterator<Item = &Channel> {
+        self.private.iter().flat_map(|private| private.iter())
     }
 
     /// Notes that this user wrote to another one.
     pub(crate) fn on_private_message_sent(&mut self, user: &str) {
-        self.private.touch(user);
+        if let Some(private) = &mut self.private {
+            private.touch(user);
+        }
     }
 
     // Caches.
@@ -399,7 +420,7 @@ impl Model {
 
     /// Empties the cache of a private channel, as [`Model::clear_messages`].
     pub(crate) fn clear_private_messages(&mut self, user: &str) -> bool {
-        let key = self.private.get(user).map(Channel::key);
+        let key = self.private_channel(user).map(Channel::key);
         key.map(|key| self.clear_cache(key)).is_some()
     }
 
@@ -469,22 +490,27 @@ impl Model {
     }
 
     /// The bytes of unsolicited channels with their names, and of subscribers and properties.
-    pub(crate) const fn channel_bytes(&self) -> usize {
+    pub(crate) fn channel_bytes(&self) -> usize {
+        let private = self.private.as_ref();
         self.public.unsolicited_bytes()
-            + self.private.unsolicited_bytes()
+            + private.map_or(0, |private| private.unsolicited_bytes())
             + self.presence_budget.used_bytes()
     }
 
     /// The counters that must be 0 while no channel exists, and what they count.
     pub(crate) fn counters(&self) -> [(&'static str, usize); 11] {
         let [held, running, unsent] = self.questions.counters();
+        let private = self.private.as_ref();
         [
             held,
             running,
             unsent,
             ("bytes of known private messages", self.repeats.used_bytes()),
             ("public channels", self.public.len()),
-            ("private channels", self.private.len()),
+            (
+                "private channels",
+                private.map_or(0, |private| private.len()),
+            ),
             ("bytes in message caches", self.caches.used_bytes()),
             ("events in message caches", self.caches.parts()),
             (
@@ -494,10 +520,18 @@ impl Model {
             ("bytes of channels", self.channel_bytes()),
             (
                 "unsolicited channels",
-                self.public.unsolicited() + self.private.unsolicited(),
+                self.public.unsolicited() + private.map_or(0, |private| private.unsolicited()),
             ),
         ]
     }
+}
+
+/// Returns the table of private conversations, with the keys and the cap of the public one.
+fn private_table<'m>(
+    private: &'m mut Option<Box<Channels>>,
+    public: &Channels,
+) -> &'m mut Channels {
+    private.get_or_insert_with(|| Box::new(public.new_private()))
 }
 
 /// The pairs of a map of either kind; none of anything else.

@@ -47,8 +47,9 @@ pub(crate) fn write_for_name_server(
         request.put(parameter::USER_ID, &config.user_id.0)?;
     }
     // Type "none" is not sent at all. Spec: chat.md 2.4.
-    let authentication = &config.authentication;
-    if authentication.auth_type != auth_type::NONE {
+    if let Some(authentication) = &config.authentication
+        && authentication.auth_type != auth_type::NONE
+    {
         request.put(parameter::AUTH_TYPE, &authentication.auth_type)?;
         if let Some(parameters) = &authentication.parameters.0 {
             request.put(parameter::AUTH_PARAMETERS, parameters)?;
