@@ -348,7 +348,9 @@ fn sound07_a_large_list_of_subscribers_is_kept_over_several_calls() {
                 assert_eq!(lobby.user_properties("1").count(), 1);
                 assert_eq!(lobby.user_properties("44b").count(), 1);
                 assert_eq!(lobby.user_properties("44c").count(), 0);
-                assert_eq!(lobby.properties().count(), 5_001);
+                // In JSON the number 254 is the same key as that text.
+                let expected = if harness.row.json { 5_000 } else { 5_001 };
+                assert_eq!(lobby.properties().count(), expected);
                 let events = harness.take_events();
                 assert!(
                     matches!(
