@@ -28,6 +28,13 @@ impl<T> AgeQueue<T> {
         }
     }
 
+    /// Gets memory for one element, if there is none.
+    pub(crate) fn reserve_one(&mut self) {
+        if self.places.capacity() == 0 {
+            self.places.reserve_exact(1);
+        }
+    }
+
     /// Appends an element. Returns its serial number, which is never used again.
     #[inline]
     pub(crate) fn push(&mut self, element: T) -> u64 {

@@ -298,8 +298,9 @@ impl Channels {
                 "each channel takes hundreds of bytes"
             );
             if self.slots.is_empty() {
-                // A vector begins with space for four, and most clients are in one channel.
+                // Tables begin with space for four, and most clients are in one channel.
                 self.slots.reserve_exact(1);
+                self.by_number.reserve_one();
             }
             self.slots.push(None);
             self.slots.len() as u32 - 1

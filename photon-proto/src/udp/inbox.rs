@@ -2,7 +2,7 @@
 //! Spec: udp.md 9, item 9.
 //!
 //! Each message is charged with the capacity of its buffer plus a fixed overhead. The cap
-//! ([`Config::incoming_cap_bytes`]) bounds two sums separately:
+//! ([`Rules::incoming_cap_bytes`]) bounds two sums separately:
 //!
 //! - out of order: the cap;
 //! - ready: the cap, plus the command that reached it and everything that this command made ready;
@@ -14,7 +14,7 @@
 use super::Message;
 use super::assembler::{Assembled, Assembler};
 use super::command::Fragment;
-use super::config::Config;
+use super::config::Rules;
 use super::pool::Pool;
 use super::reject::Reject;
 use crate::tcp::Delivery;
@@ -73,7 +73,7 @@ impl Inbox {
 pub(crate) struct ChannelInbox<'a> {
     pub(crate) channel: u8,
     pub(crate) inbox: &'a mut Inbox,
-    pub(crate) config: &'a Config,
+    pub(crate) rules: &'a Rules,
     pub(crate) pool: &'a mut Pool,
 }
 
@@ -83,11 +83,11 @@ impl ChannelInbox<'_> {
     /// Only messages that the application has not taken count. Held ones do not: they become
     /// deliverable only through this command.
     pub(crate) const fn has_space_in_order(&self) -> bool {
-        self.inbox.ready_bytes < self.config.incoming_cap_bytes
+        self.inbox.ready_bytes < self.rules.incoming_cap_bytes
     }
 
     pub(crate) fn has_space_out_of_order(&self, bytes: usize) -> bool {
-        self.inbox.bytes() + bytes + OVERHEAD_BYTES <= self.config.incoming_cap_bytes
+        self.inbox.bytes() + bytes + OVERHEAD_BYTES <= self.rules.incoming_cap_bytes
     }
 
     /// Makes a message ready. An empty one uses its number and delivers nothing.

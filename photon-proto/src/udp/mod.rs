@@ -63,6 +63,7 @@ mod reject;
 mod rtt;
 mod send;
 mod stats;
+mod unsequenced;
 mod violation;
 
 pub use crate::tcp::Delivery;

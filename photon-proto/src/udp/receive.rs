@@ -4,21 +4,21 @@
 use super::Message;
 use super::assembler::{Assembler, RECEIVE_WINDOW};
 use super::command::{Body, Command, Fragment, kind};
-use super::config::Config;
+use super::config::Rules;
 use super::inbox::{ChannelInbox, Inbox};
 use super::pool::Pool;
 use super::reject::{Accepted, Discard, Reject};
 use super::send::LAST_NUMBER;
+use super::unsequenced::Unsequenced;
 use crate::tcp::Delivery;
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 
 /// The maximum number of acks that wait to be sent. Spec: udp.md 9, item 14.
 const MAX_ACKS: usize = 4096;
 /// The maximum number of held unreliable messages of one channel. Item 10.
 const MAX_HELD_UNRELIABLE: usize = 256;
-/// The maximum number of remembered numbers above the contiguous ones. Item 10.
-const MAX_OUT_OF_ORDER: usize = 4096;
 
 /// An ack that waits to be sent.
 #[derive(Clone, Copy, Debug)]
@@ -43,11 +43,8 @@ struct Channel {
     /// Unreliable messages that wait for reliable ones, by the reliable number that they follow and
     /// their own.
     held_unreliable: BTreeMap<(u32, u32), Vec<u8>>,
-    /// All reliable unsequenced numbers up to this one have arrived.
-    contiguous: u32,
-    /// The reliable unsequenced numbers above `contiguous + 1` that have arrived.
-    out_of_order: BTreeSet<u32>,
-    unsequenced_fragments: Assembler,
+    /// The reliable unsequenced messages, if the peer sends any.
+    unsequenced: Option<Box<Unsequenced>>,
 }
 
 /// The window of unsequenced groups, which finds duplicates. Spec: udp.md 4.4.
@@ -80,7 +77,8 @@ pub(crate) struct Receiver {
     channel_count: u8,
     /// Those on which something arrived, and the ones below: most connections use only the first.
     channels: Vec<Channel>,
-    groups: Groups,
+    /// The groups of unreliable unsequenced messages, if the peer sends any.
+    groups: Option<Box<Groups>>,
     /// In the order of arrival.
     pub(crate) acks: VecDeque<Ack>,
     inbox: Inbox,
@@ -91,7 +89,7 @@ impl Receiver {
         Self {
             channel_count: channels,
             channels: Vec::new(),
-            groups: Groups::default(),
+            groups: None,
             acks: VecDeque::new(),
             inbox: Inbox::default(),
         }
@@ -148,7 +146,7 @@ impl Receiver {
     pub(crate) fn on_data(
         &mut self,
         command: &Command<'_>,
-        config: &Config,
+        rules: &Rules,
         pool: &mut Pool,
     ) -> Result<Accepted, Reject> {
         let rseq = command.rseq;
@@ -168,7 +166,7 @@ impl Receiver {
         let mut inbox = ChannelInbox {
             channel: command.channel,
             inbox: &mut self.inbox,
-            config,
+            rules,
             pool,
         };
         match (command.kind, command.body) {
@@ -178,7 +176,7 @@ impl Receiver {
             }
             (kind::FRAGMENT, Body::Fragment(fragment)) => {
                 check_number(rseq)?;
-                Assembler::check(rseq, &fragment, config.max_received_message_bytes)?;
+                Assembler::check(rseq, &fragment, rules.max_received_message_bytes)?;
                 channel.fragment(rseq, &fragment, &mut inbox)
             }
             (kind::UNRELIABLE, Body::Numbered { number, payload }) => {
@@ -193,7 +191,7 @@ impl Receiver {
                 if !inbox.has_space_in_order() {
                     return Err(Reject::Discard(Discard::Full));
                 }
-                if !self.groups.admit(number) {
+                if !self.groups.get_or_insert_default().admit(number) {
                     return Ok(Accepted::Duplicate);
                 }
                 inbox.deliver_copy(Delivery::UnreliableUnsequenced, payload);
@@ -201,12 +199,14 @@ impl Receiver {
             }
             (kind::RELIABLE_UNSEQUENCED, Body::Message(payload)) => {
                 check_number(rseq)?;
-                channel.reliable_unsequenced(rseq, payload, &mut inbox)
+                let unsequenced = channel.unsequenced.get_or_insert_default();
+                unsequenced.message(rseq, payload, &mut inbox)
             }
             (kind::FRAGMENT_UNSEQUENCED, Body::Fragment(fragment)) => {
                 check_number(rseq)?;
-                Assembler::check(rseq, &fragment, config.max_received_message_bytes)?;
-                channel.unsequenced_fragment(rseq, &fragment, &mut inbox)
+                Assembler::check(rseq, &fragment, rules.max_received_message_bytes)?;
+                let unsequenced = channel.unsequenced.get_or_insert_default();
+                unsequenced.fragment(rseq, &fragment, &mut inbox)
             }
             _ => {
                 debug_assert!(false, "type {} carries no data", command.kind);
@@ -393,87 +393,6 @@ impl Channel {
             } else {
                 inbox.pool.give(bytes);
             }
-        }
-    }
-
-    /// Handles a reliable unsequenced message. Spec: udp.md 4.5.
-    fn reliable_unsequenced(
-        &mut self,
-        number: u32,
-        payload: &[u8],
-        inbox: &mut ChannelInbox<'_>,
-    ) -> Result<Accepted, Reject> {
-        if self.has_unsequenced(number) {
-            return Ok(Accepted::Duplicate);
-        }
-        if self.unsequenced_fragments.covers(number) {
-            return Err(Reject::Discard(Discard::Malformed));
-        }
-        if !inbox.has_space_in_order() || !self.can_remember(number) {
-            return Err(Reject::Discard(Discard::Full));
-        }
-        self.remember(number);
-        inbox.deliver_copy(Delivery::ReliableUnsequenced, payload);
-        Ok(Accepted::New)
-    }
-
-    /// Handles a fragment of a reliable unsequenced message. Spec: udp.md 4.5, 6.
-    fn unsequenced_fragment(
-        &mut self,
-        number: u32,
-        it: &Fragment<'_>,
-        inbox: &mut ChannelInbox<'_>,
-    ) -> Result<Accepted, Reject> {
-        if self.has_unsequenced(number) {
-            return Ok(Accepted::Duplicate);
-        }
-        let open = self.unsequenced_fragments.find(it)?.is_some();
-        let range = it.start..it.start + it.count;
-        // A new message must not use a number that another message uses. Spec: udp.md 9, item 17.
-        if !open
-            && (it.start <= self.contiguous
-                || self.unsequenced_fragments.overlaps(it)
-                || self.out_of_order.range(range.clone()).next().is_some())
-        {
-            return Err(Reject::Discard(Discard::Malformed));
-        }
-        // These messages do not wait for each other, but their numbers do: all numbers above a
-        // missing one are remembered until it arrives, so the message with that number goes first.
-        let awaited = range.contains(&(self.contiguous + 1));
-        if !inbox.has_space_for(it, open, awaited) || !self.can_remember(number) {
-            return Err(Reject::Discard(Discard::Full));
-        }
-        let complete = inbox.keep_fragment(&mut self.unsequenced_fragments, open, it)?;
-        self.remember(number);
-        if complete && let Some(message) = self.unsequenced_fragments.take(it.start, inbox.pool) {
-            inbox.deliver_assembled(Delivery::ReliableUnsequenced, message);
-        }
-        Ok(Accepted::New)
-    }
-
-    fn has_unsequenced(&self, number: u32) -> bool {
-        number <= self.contiguous || self.out_of_order.contains(&number)
-    }
-
-    /// Whether an unsequenced number can be remembered. The one that closes the gap always can.
-    fn can_remember(&self, number: u32) -> bool {
-        self.out_of_order.len() < MAX_OUT_OF_ORDER || number == self.contiguous + 1
-    }
-
-    /// Remembers that an unsequenced number has arrived.
-    fn remember(&mut self, number: u32) {
-        debug_assert!(
-            !self.has_unsequenced(number) && self.can_remember(number),
-            "a number is remembered once, and only if there is space for it"
-        );
-        if number != self.contiguous + 1 {
-            self.out_of_order.insert(number);
-            return;
-        }
-        self.contiguous = number;
-        while self.out_of_order.first() == Some(&(self.contiguous + 1)) {
-            self.out_of_order.pop_first();
-            self.contiguous += 1;
         }
     }
 }

@@ -49,7 +49,7 @@ impl Connection {
             return false;
         }
         debug_assert!(
-            self.datagram.len() <= self.config.mtu_bytes(),
+            self.datagram.len() <= self.rules.mtu_bytes(),
             "a datagram is filled up to the MTU only"
         );
         self.stamped = Some(now);
@@ -86,10 +86,10 @@ impl Connection {
         };
         let mut bytes = core::mem::take(&mut self.datagram);
         bytes.clear();
-        datagram::begin(&mut bytes, id, self.challenge, self.config.crc);
+        datagram::begin(&mut bytes, id, self.challenge, self.rules.crc);
         let mut out = DatagramBuilder {
             out: &mut bytes,
-            mtu: self.config.mtu_bytes(),
+            mtu: self.rules.mtu_bytes(),
             count: 0,
         };
         let reserved = self.reserved();
@@ -131,14 +131,14 @@ impl Connection {
         );
         self.stats.resent_commands +=
             self.sender
-                .write_resends(&mut out, now, backoff, &self.config);
+                .write_resends(&mut out, now, backoff, &self.rules);
         let timeout = backoff.first_timeout;
         self.sender
-            .write_new(&mut out, now, timeout, &self.config, &mut self.pool);
+            .write_new(&mut out, now, timeout, &self.rules, &mut self.pool);
         // Sending an unreliable command may have drained the connection: nothing acknowledges it.
         if self.send_disconnect_if_drained() {
             self.sender
-                .write_new(&mut out, now, timeout, &self.config, &mut self.pool);
+                .write_new(&mut out, now, timeout, &self.rules, &mut self.pool);
         }
         self.datagram_commands = out.count;
         self.datagram = bytes;
@@ -342,7 +342,7 @@ impl Connection {
         if command.is_reliable() && !self.receiver.has_space_for_ack() {
             return self.discard(Discard::Full);
         }
-        match self.receiver.on_data(command, &self.config, &mut self.pool) {
+        match self.receiver.on_data(command, &self.rules, &mut self.pool) {
             Ok(accepted) => {
                 match accepted {
                     Accepted::New => {}
@@ -377,7 +377,7 @@ impl Connection {
     fn count_violation(&mut self) {
         // The limit may be the largest number.
         self.stats.violations = self.stats.violations.saturating_add(1);
-        if self.stats.violations > self.config.max_violations && self.phase != Phase::Closed {
+        if self.stats.violations > self.rules.max_violations && self.phase != Phase::Closed {
             self.end(Cause::ProtocolError(Violation::TooMany(
                 self.stats.violations,
             )));

@@ -9,7 +9,7 @@ mod timeouts;
 
 use super::clock::ServerClock;
 use super::command::{self, Body, CONTROL_CHANNEL, ConnectFields, kind};
-use super::config::{Config, REASON_CLIENT, Timing};
+use super::config::{Config, REASON_CLIENT, Rules, Timing};
 use super::datagram::{self, NO_PEER_ID};
 use super::pool::Pool;
 use super::receive::{Ack, Receiver};
@@ -98,7 +98,7 @@ impl ConnectRequest {
 /// After any call pull [events](Connection::poll_event) and [datagrams](Connection::transmit), and
 /// call [`Connection::handle_timeout`] at the time that [`Connection::poll_timeout`] returns.
 pub struct Connection {
-    config: Config,
+    rules: Rules,
     timing: Timing,
     role: Role,
     phase: Phase,
@@ -162,9 +162,9 @@ impl Connection {
     /// keeps forged datagrams out. Spec: udp.md 3.2.
     #[must_use]
     pub fn connect(config: Config, challenge: u32, now: Timestamp) -> Self {
-        let mut new = Self::new(config, Role::Client, challenge, NO_PEER_ID, 0, now);
-        let mtu = new.config.mtu_bytes() as u16; // at most 2048
-        let fields = ConnectFields::client(mtu, new.config.channel_count());
+        let mut new = Self::new(&config, Role::Client, challenge, NO_PEER_ID, 0, now);
+        let mtu = new.rules.mtu_bytes() as u16; // at most 2048
+        let fields = ConnectFields::client(mtu, config.channel_count());
         new.queue_connect(kind::CONNECT, &fields);
         new
     }
@@ -190,7 +190,7 @@ impl Connection {
         let [.., channels] = request.fields.channel_count.to_be_bytes();
         config.channels = config.channels.min(channels);
         let mut new = Self::new(
-            config,
+            &config,
             Role::Server,
             request.challenge,
             peer_id,
@@ -208,7 +208,7 @@ impl Connection {
     }
 
     fn new(
-        config: Config,
+        config: &Config,
         role: Role,
         challenge: u32,
         peer_id: u16,
@@ -216,7 +216,7 @@ impl Connection {
         now: Timestamp,
     ) -> Self {
         let channels = config.channel_count();
-        let timing = Timing::new(&config);
+        let timing = Timing::new(config);
         let deadline = (timing.connect_timeout_ms > 0).then_some(timing.connect_timeout_ms);
         let sender = match role {
             Role::Client => Sender::new(channels, REASON_CLIENT, 1),
@@ -224,7 +224,7 @@ impl Connection {
             Role::Server => Sender::new(channels, 0, 0),
         };
         Self {
-            config,
+            rules: Rules::new(config),
             timing,
             role,
             phase: Phase::Connecting,
@@ -413,7 +413,7 @@ impl Connection {
             channel,
             delivery,
             length,
-            &self.config,
+            &self.rules,
             &mut self.pool,
             write,
         ) {

@@ -85,7 +85,7 @@ impl Connection {
     /// Spec: udp.md 5.6.
     pub(super) fn is_judged_by_time(&self) -> bool {
         matches!(self.phase, Phase::Connected | Phase::Draining { .. })
-            && self.config.max_resends == u32::MAX
+            && self.rules.max_resends == u32::MAX
     }
 
     /// Handles timers that are due: resends, timeouts, pings. Spec: udp.md 5.4, 5.6, 5.7.
@@ -110,8 +110,8 @@ impl Connection {
         let max_resends = match self.phase {
             Phase::Leaving => MAX_DISCONNECT_RESENDS,
             Phase::Connecting if self.role == Role::Server => MAX_VERIFY_RESENDS,
-            Phase::Connecting => MAX_CONNECT_RESENDS.min(self.config.max_resends),
-            Phase::Connected | Phase::Draining { .. } | Phase::Closed => self.config.max_resends,
+            Phase::Connecting => MAX_CONNECT_RESENDS.min(self.rules.max_resends),
+            Phase::Connected | Phase::Draining { .. } | Phase::Closed => self.rules.max_resends,
         };
         let timeout = self.timing.disconnect_timeout_ms;
         let command_timeout = if self.is_judged_by_time() {

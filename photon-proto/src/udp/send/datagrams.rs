@@ -3,7 +3,7 @@
 use super::ring::InFlight;
 use super::{Check, CommandId, DatagramBuilder, Sender};
 use crate::udp::command::{FLAG_RELIABLE, kind};
-use crate::udp::config::{Config, Timing};
+use crate::udp::config::{Rules, Timing};
 use crate::udp::pool::Pool;
 use crate::udp::rtt::RoundTrip;
 use core::cmp::Reverse;
@@ -59,11 +59,11 @@ impl Sender {
         out: &mut DatagramBuilder<'_>,
         now: u64,
         backoff: Backoff,
-        config: &Config,
+        rules: &Rules,
     ) -> u64 {
         let mut resent = 0;
         while let Some(&Reverse((order, id))) = self.resends.peek() {
-            let many = self.in_flight >= config.quick_resend_in_flight;
+            let many = self.in_flight >= rules.quick_resend_in_flight;
             let is_front = self.is_front(id);
             let command = self.command_mut(id);
             let Some(command) = command.filter(|it| it.awaits_resend && it.order == order) else {
@@ -74,7 +74,7 @@ impl Sender {
             if out.space() < RESEND_SPACE_BYTES || !out.push(&command.bytes) {
                 break;
             }
-            if many || command.sent_count > config.quick_resends {
+            if many || command.sent_count > rules.quick_resends {
                 command.timeout = if command.last_sent < backoff.last_proof {
                     // The path works: this command was lost by chance, and waiting longer and
                     // longer would only hold up what comes after it.
@@ -110,7 +110,7 @@ impl Sender {
         out: &mut DatagramBuilder<'_>,
         now: u64,
         timeout: u64,
-        config: &Config,
+        rules: &Rules,
         pool: &mut Pool,
     ) {
         if self.queued == 0 {
@@ -124,7 +124,7 @@ impl Sender {
                     break;
                 };
                 let rseq = u32::from_be_bytes([r0, r1, r2, r3]);
-                if !channel.window_admits(flags, rseq, config.send_window) || !out.push(bytes) {
+                if !channel.window_admits(flags, rseq, rules.send_window) || !out.push(bytes) {
                     break;
                 }
                 let Some(bytes) = channel.queue.pop_front() else {

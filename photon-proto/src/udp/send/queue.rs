@@ -4,7 +4,7 @@ use super::{LAST_NUMBER, Sender};
 use crate::tcp::Delivery;
 use crate::udp::SendError;
 use crate::udp::command::{self, CONTROL_CHANNEL, FLAG_RELIABLE, FLAG_UNSEQUENCED, Header, kind};
-use crate::udp::config::Config;
+use crate::udp::config::Rules;
 use crate::udp::pool::Pool;
 use alloc::vec::Vec;
 
@@ -75,7 +75,7 @@ impl Sender {
         channel: u8,
         delivery: Delivery,
         length: Option<usize>,
-        config: &Config,
+        rules: &Rules,
         pool: &mut Pool,
         write: impl FnOnce(&mut Vec<u8>, usize) -> Result<(), E>,
     ) -> Result<(), E> {
@@ -91,7 +91,7 @@ impl Sender {
                 command::NUMBERED_HEADER_BYTES
             }
         };
-        let length = length.filter(|length| *length <= config.payload_limit());
+        let length = length.filter(|length| *length <= rules.payload_limit());
         let mut bytes = match length {
             Some(length) => pool.buffer(header_bytes + length),
             None => pool.draft(),
@@ -105,13 +105,13 @@ impl Sender {
         }
         let written_bytes = bytes.len() - header_bytes;
         let checked = written.and_then(|()| {
-            if written_bytes > config.max_message_bytes {
-                let max_bytes = config.max_message_bytes;
+            if written_bytes > rules.max_message_bytes {
+                let max_bytes = rules.max_message_bytes;
                 return Err(SendError::TooLong { max_bytes }.into());
             }
             Ok(())
         });
-        let is_single = written_bytes <= config.payload_limit();
+        let is_single = written_bytes <= rules.payload_limit();
         if length.is_some() && is_single {
             checked?;
             return Ok(self.single(channel, delivery, bytes)?);
@@ -121,7 +121,7 @@ impl Sender {
                 Ok(self.single(channel, delivery, pool.copy(&bytes))?)
             } else {
                 let message = bytes.get(header_bytes..).unwrap_or_default();
-                Ok(self.fragments(channel, delivery, message, config.payload_limit(), pool)?)
+                Ok(self.fragments(channel, delivery, message, rules.payload_limit(), pool)?)
             }
         });
         pool.give_draft(bytes);

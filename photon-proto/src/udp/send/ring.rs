@@ -26,8 +26,8 @@ pub(super) struct Ring {
     /// The number of the first entry.
     base: u32,
     entries: VecDeque<Option<InFlight>>,
-    /// The number of entries that are not holes.
-    live: usize,
+    /// The number of entries that are not holes; at most 2^31, as there are numbers.
+    live: u32,
 }
 
 impl Ring {
@@ -48,7 +48,7 @@ impl Ring {
     /// The number of commands in flight.
     #[inline]
     pub(super) const fn live(&self) -> usize {
-        self.live
+        self.live as usize
     }
 
     fn index(&self, rseq: u32) -> Option<usize> {
@@ -94,7 +94,7 @@ impl Ring {
             self.base += 1;
         }
         debug_assert!(
-            self.live <= self.entries.len() && (self.live > 0 || self.entries.is_empty()),
+            self.live() <= self.entries.len() && (self.live > 0 || self.entries.is_empty()),
             "a ring does not begin with a hole"
         );
         Some(removed)
