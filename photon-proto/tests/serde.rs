@@ -270,6 +270,30 @@ fn a_reader_accepts_other_widths_and_containers() {
     }
 }
 
+/// An empty array of arrays is decoded as an empty object array: its own type is unknown.
+#[test]
+fn stored_arrays_of_empty_arrays_of_different_depth_are_read() {
+    let empty = || Array::Object(vec![]);
+    let nested = |all: &[Array]| Array::Array(all.to_vec());
+    for value in [
+        nested(&[nested(&[empty()]), nested(&[nested(&[empty()])])]),
+        nested(&[nested(&[empty()]), nested(&[Array::Int(vec![1])])]),
+        nested(&[
+            empty(),
+            nested(&[empty()]),
+            nested(&[nested(&[Array::Bool(vec![true])])]),
+        ]),
+    ] {
+        let value = Value::from(value);
+        let stored = serde_json::to_string(&value).unwrap();
+        assert_eq!(
+            serde_json::from_str::<Value>(&stored).unwrap(),
+            value,
+            "{stored}"
+        );
+    }
+}
+
 fn kind_and_path<T>(result: Result<T, FromValueError>) -> (FromValueErrorKind, String) {
     let error = result.err().unwrap();
     (error.kind, error.path)

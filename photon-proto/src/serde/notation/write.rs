@@ -105,21 +105,32 @@ impl Serialize for Tagged<'_> {
     }
 }
 
-/// As [`Array::element_type`], but ignores empty object arrays inside of an array of arrays: each
-/// represents an empty array of any type. It follows first elements only, at most as deep as a value
-/// is written.
+/// As [`Array::element_type`], but an empty object array inside of an array of arrays counts only where
+/// nothing else shows the type: it represents an empty array of any type. Goes at most as deep as a
+/// value is written.
 fn element_type(array: &Array) -> Type {
-    fn at(array: &Array, depth: u32) -> Type {
+    // Whether an array with a type of its own shows it, the number of arrays around its elements, and
+    // the type.
+    fn at(array: &Array, depth: u32) -> (bool, u32, Type) {
         let (Array::Array(all), Some(depth)) = (array, depth.checked_sub(1)) else {
-            return array.element_type();
+            let is_shown = !matches!(array, Array::Object(all) if all.is_empty());
+            return (is_shown, 0, array.element_type());
         };
-        let unnamed = |array: &Array| matches!(array, Array::Object(all) if all.is_empty());
-        let first = all.iter().find(|array| !unnamed(array)).or(all.first());
-        Type::Array(Box::new(
-            first.map_or(Type::Object, |first| at(first, depth)),
-        ))
+        let mut best = (false, 0, Type::Object);
+        for array in all {
+            let next = at(array, depth);
+            // Of several that do not show it, the deepest says most.
+            if next.0 || next.1 > best.1 {
+                best = next;
+            }
+            if best.0 {
+                break;
+            }
+        }
+        let (is_shown, around, element) = best;
+        (is_shown, around + 1, Type::Array(Box::new(element)))
     }
-    at(array, MAX_DEPTH)
+    at(array, MAX_DEPTH).2
 }
 
 /// Text that is formatted where it is written.
