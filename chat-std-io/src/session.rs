@@ -15,7 +15,7 @@ use std::io;
 use std::time::Duration;
 
 /// A [`ChatClient`] with its sockets, its clock and its random seed. The [crate docs](crate)
-/// describe the two ways to use it.
+/// describe the three ways to use it.
 ///
 /// The client's methods are on [`Session::chat`]: connect, subscribe, publish, read channels. What
 /// they ask of the network (bytes to send, links to open and close) happens in the next

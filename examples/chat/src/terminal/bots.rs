@@ -6,6 +6,7 @@ use chat_core::{
     StatusMessage, SubscribeOptions, UserStatus,
 };
 use chat_std_io::Session;
+use std::collections::BTreeSet;
 use std::thread;
 use std::time::Duration;
 
@@ -27,6 +28,7 @@ pub(crate) fn start(server: &str) {
                     name,
                     session,
                     rolls: 7,
+                    greeted: BTreeSet::new(),
                 }
                 .run()
             });
@@ -39,6 +41,8 @@ struct Bot {
     session: Session,
     /// The state of the dice.
     rolls: u32,
+    /// Who was greeted and has not left since.
+    greeted: BTreeSet<String>,
 }
 
 impl Bot {
@@ -61,6 +65,10 @@ impl Bot {
 
     fn greet(&mut self, users: impl IntoIterator<Item = String>) {
         for user in users.into_iter().filter(|_| self.name == "ada") {
+            // Who comes at the same time as the bot is among its members, and comes by an event, too.
+            if !self.greeted.insert(user.clone()) {
+                continue;
+            }
             let text = format!("Hello {user}! Write something to me, or ask dice to roll 2d6.");
             let options = PublishOptions::new();
             let _ = self
@@ -93,6 +101,9 @@ impl Bot {
             Event::UserSubscribed(change) if !NAMES.contains(&&*change.user) => {
                 let user = change.user.to_string();
                 self.greet([user]);
+            }
+            Event::UserUnsubscribed(change) => {
+                self.greeted.remove(&*change.user);
             }
             Event::SubscribeResult(results)
                 if results.iter().any(|result| result.request.is_some()) =>
