@@ -99,9 +99,11 @@
 //! the first byte of the value.
 
 mod frames;
+mod lists;
 mod object;
 mod parser;
 mod sink;
+mod string;
 mod transcode;
 mod write;
 mod writer;

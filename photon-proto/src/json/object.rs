@@ -1,8 +1,9 @@
 //! Transcodes the JSON object of a frame to a message of GpBinary 1.8. Spec: wire.md 7.2.
 
 use super::Frame;
-use super::parser::{Number, Parser, Str};
+use super::parser::{Number, Parser};
 use super::sink::Sink;
+use super::string::Str;
 use super::transcode;
 use crate::codec::Params;
 use crate::codec::Protocol;
@@ -268,7 +269,8 @@ where
             let whole = match p.number(field)? {
                 Number::Integer(number) => Some(number),
                 // Some writers give every number a fraction. A number beyond 64 bits is no code.
-                Number::Double(number) => {
+                Number::Decimal(decimal) => {
+                    let number = decimal.value();
                     Some(number as i64).filter(|whole| *whole as f64 == number)
                 }
             };

@@ -1,7 +1,8 @@
 //! [`Sink`]: a message of GpBinary 1.8 that is written within the limits of a frame.
 //! Spec: wire.md 5 and 7.2.
 
-use super::parser::{Parser, Str};
+use super::parser::{Decimal, Parser};
+use super::string::Str;
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::limits::Limits;
 use alloc::vec::Vec;
@@ -292,21 +293,16 @@ impl<'b> Sink<'b> {
         self.put(bytes.get(..width).unwrap_or_default(), at)
     }
 
-    /// Writes a double that has `text_bytes` in JSON. See [`Sink::restart`].
-    pub(super) fn double(
-        &mut self,
-        number: f64,
-        text_bytes: usize,
-        at: usize,
-    ) -> Result<(), DecodeError> {
+    /// Writes a number that becomes a double. See [`Sink::restart`].
+    pub(super) fn decimal(&mut self, decimal: Decimal<'_>, at: usize) -> Result<(), DecodeError> {
         const ENCODED_BYTES: usize = 9;
         // With the comma behind it.
-        let growth = ENCODED_BYTES.saturating_sub(text_bytes + 1);
+        let growth = ENCODED_BYTES.saturating_sub(decimal.text_bytes() + 1);
         let Some(left) = self.growth.checked_sub(growth) else {
             return self.put(&UNDECODABLE, at);
         };
         self.growth = left;
-        let [b0, b1, b2, b3, b4, b5, b6, b7] = number.to_le_bytes();
+        let [b0, b1, b2, b3, b4, b5, b6, b7] = decimal.value().to_le_bytes();
         self.put(&[DOUBLE, b0, b1, b2, b3, b4, b5, b6, b7], at)
     }
 

@@ -32,7 +32,7 @@ pub(super) fn value(p: &mut Parser<'_>, sink: &mut Sink<'_>) -> Result<(), Decod
         b'[' | b'{' => container(p, sink, first, at),
         b'-' | b'0'..=b'9' => match p.number(FIELD)? {
             Number::Integer(number) => sink.integer(number, at),
-            Number::Double(number) => sink.double(number, p.offset() - at, at),
+            Number::Decimal(decimal) => sink.decimal(decimal, at),
         },
         _ => sink.literal(p.literal(FIELD)?, at),
     }
