@@ -55,33 +55,39 @@ impl<T> AgeQueue<T> {
         };
         let removed = removed?;
         self.live -= 1;
+        if self.live < self.places.len() || self.is_oversized() {
+            self.tidy();
+        }
+        Some(removed)
+    }
+
+    /// Whether less than a quarter of the memory is in use: then each element pays for a move of few
+    /// others.
+    #[inline]
+    fn is_oversized(&self) -> bool {
+        self.places.capacity() > KEPT_PLACES.max(4 * self.places.len())
+    }
+
+    /// Removes empty places, and returns memory.
+    #[inline(never)]
+    fn tidy(&mut self) {
         while self.places.front().is_some_and(|(_, it)| it.is_none()) {
             self.places.pop_front();
         }
         // An element that stays for ever must not keep the places of all that came after it.
-        let is_sparse = self.places.len() > 2 * self.live + Self::MAX_EMPTY;
-        // Only once a quarter is in use, so that each element pays for a move of few others.
-        if is_sparse || self.places.capacity() > KEPT_PLACES.max(4 * self.places.len()) {
-            self.shrink(is_sparse);
+        if self.places.len() > 2 * self.live + Self::MAX_EMPTY {
+            self.places.retain(|(_, element)| element.is_some());
         }
-        Some(removed)
+        if self.is_oversized() {
+            self.places
+                .shrink_to(KEPT_PLACES.max(2 * self.places.len()));
+        }
     }
 
     #[inline(never)]
     fn take_from_the_middle(&mut self, serial: u64) -> Option<T> {
         let place = self.places.binary_search_by_key(&serial, |(at, _)| *at);
         self.places.get_mut(place.ok()?)?.1.take()
-    }
-
-    #[inline(never)]
-    fn shrink(&mut self, is_sparse: bool) {
-        if is_sparse {
-            self.places.retain(|(_, element)| element.is_some());
-        }
-        if self.places.capacity() > KEPT_PLACES.max(4 * self.places.len()) {
-            self.places
-                .shrink_to(KEPT_PLACES.max(2 * self.places.len()));
-        }
     }
 
     /// Removes all elements, and returns the memory.

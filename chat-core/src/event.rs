@@ -456,6 +456,12 @@ impl Event {
         }
     }
 
+    /// [`Event::heap_bytes`] of [`Event::ChatMessages`].
+    #[inline]
+    pub(crate) fn messages_heap_bytes(channel: &Text, messages: &Messages) -> usize {
+        channel.len() + messages.pinned_bytes()
+    }
+
     /// Returns the memory that the event keeps alive beyond its own size, in bytes. The event queue
     /// charges it.
     pub(crate) fn heap_bytes(&self) -> usize {
@@ -508,7 +514,9 @@ impl Event {
                 outcomes(outcomes_list)
             }
             // The name is the channel's, but the event keeps it alive when the channel goes.
-            Self::ChatMessages { channel, messages } => channel.len() + messages.pinned_bytes(),
+            Self::ChatMessages { channel, messages } => {
+                Self::messages_heap_bytes(channel, messages)
+            }
             Self::PrivateMessage { channel, message } => channel.len() + message.pinned_bytes(),
             Self::ConversationForgotten { user } => user.len(),
             Self::OperationResponse {

@@ -2,7 +2,9 @@
 
 use crate::budget::MemoryBudget;
 use crate::event::Event;
+use crate::messages::Messages;
 use alloc::collections::VecDeque;
+use photon_proto::Text;
 
 /// How many events may wait before intents that raise one return `QueueFull`. The cap in bytes
 /// limits memory; this limits the work of an application that drains after a long time.
@@ -36,11 +38,28 @@ impl EventQueue {
     /// Appends an event, whatever the cap: an event that was caused must be delivered. Code
     /// that causes events checks [`EventQueue::is_full`] first.
     pub(crate) fn push(&mut self, event: Event) {
-        let bytes = size_of::<Queued>() + event.heap_bytes();
+        let heap_bytes = event.heap_bytes();
+        self.push_charged(event, heap_bytes);
+    }
+
+    /// Appends the messages of a channel: what nearly all events are, and the only ones whose memory
+    /// is known without a look at their kind.
+    #[inline]
+    pub(crate) fn push_messages(&mut self, channel: &Text, messages: Messages) {
+        let heap_bytes = Event::messages_heap_bytes(channel, &messages);
+        let channel = channel.clone();
+        self.push_charged(Event::ChatMessages { channel, messages }, heap_bytes);
+    }
+
+    #[inline(never)]
+    fn push_charged(&mut self, event: Event, heap_bytes: usize) {
+        debug_assert_eq!(heap_bytes, event.heap_bytes());
+        let bytes = size_of::<Queued>() + heap_bytes;
         self.budget.charge(bytes);
         self.queue.push_back(Queued { event, bytes });
     }
 
+    #[inline]
     pub(crate) fn pop(&mut self) -> Option<Event> {
         let Queued { event, bytes } = self.queue.pop_front()?;
         self.budget.release(bytes);

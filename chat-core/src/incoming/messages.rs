@@ -151,6 +151,7 @@ impl Incoming<'_> {
             }
             Named::Unknown => return Ok(()),
         };
+        let messages = (messages, self.builder.messages(), last_id);
         self.keeps_timers =
             self.model
                 .on_messages(self.now, key, messages, self.events, self.stats);

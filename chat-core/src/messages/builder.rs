@@ -64,6 +64,12 @@ impl MessagesBuilder {
         self.undecodable
     }
 
+    /// How many messages there are.
+    #[inline]
+    pub(crate) fn messages(&self) -> usize {
+        self.senders.len().min(self.contents.len())
+    }
+
     /// Whether any content is not marked as undecodable.
     pub(crate) fn holds_decoded(&self) -> bool {
         self.others.len() < self.contents.len() || self.others.iter().any(|(_, it)| it.is_ok())

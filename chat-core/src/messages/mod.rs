@@ -107,6 +107,7 @@ impl Messages {
     /// Returns how many bytes of memory these messages keep alive: those of all messages that
     /// arrived together with them.
     #[must_use]
+    #[inline]
     pub fn pinned_bytes(&self) -> usize {
         self.0.pinned_bytes()
     }

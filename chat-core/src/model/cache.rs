@@ -23,12 +23,12 @@ pub(crate) struct Cache {
 #[derive(Debug)]
 struct Part {
     messages: Messages,
-    /// How many they are. Asked for several times.
-    count: usize,
+    /// How many they are. Asked for several times. Both numbers have half a word, because each message
+    /// of a full cache moves one part in and one out; an event with more messages than that is refused
+    /// by the builder.
+    count: u32,
     /// How many of the oldest messages were dropped. Their memory stays until the part goes.
-    dropped: usize,
-    /// The bytes charged for it. Measured once, because that walks all its values.
-    bytes: usize,
+    dropped: u32,
     /// The part's place in the order in which all channels cached.
     order: u64,
 }
@@ -39,22 +39,31 @@ impl Part {
             self.dropped < self.count,
             "a part without messages is removed"
         );
-        self.count - self.dropped
+        (self.count - self.dropped) as usize
+    }
+
+    /// The messages that were not dropped.
+    fn cached(&self) -> impl Iterator<Item = Message<'_>> {
+        self.messages.iter().skip(self.dropped as usize)
+    }
+
+    // Apart from its caller, which would save registers for a cache that holds a few messages.
+    #[inline(never)]
+    fn leave(&self, leaving: &mut dyn FnMut(&Message<'_>)) {
+        self.cached().for_each(|message| leaving(&message));
     }
 
     /// The ids of the first and of the last message.
     fn ids(&self) -> Option<(i32, i32)> {
         let last = self.messages.last_id()?;
-        let before = i32::try_from(self.count - 1).ok()?;
+        let before = i32::try_from(self.count.checked_sub(1)?).ok()?;
         Some((last.checked_sub(before)?, last))
     }
 }
 
 impl Cache {
     pub(super) fn messages(&self) -> impl Iterator<Item = Message<'_>> {
-        self.parts
-            .iter()
-            .flat_map(|part| part.messages.iter().skip(part.dropped))
+        self.parts.iter().flat_map(Part::cached)
     }
 
     pub(super) const fn len(&self) -> usize {
@@ -88,7 +97,9 @@ impl Cached for Cache {
         life.find_map(|part| {
             let (first, _) = part.ids()?;
             let index = usize::try_from(id.checked_sub(first)?).ok()?;
-            part.messages.get(index).filter(|_| index >= part.dropped)
+            part.messages
+                .get(index)
+                .filter(|_| index >= part.dropped as usize)
         })
     }
 }
@@ -122,22 +133,22 @@ impl Caches {
 
     /// Adds messages to the cache of the channel with this key, and drops the oldest of that
     /// channel beyond its cap. The cap in bytes is not applied: see [`Caches::oldest_if_exceeded`].
+    /// `count` is how many they are, which the caller knows.
     ///
     /// `leaving` gets the messages that leave the cache while it holds fewer than `recent` newer
     /// ones.
+    // The callers share it: inlined, its queues would be called instead.
+    #[inline(never)]
     pub(super) fn push(
         &mut self,
         key: ChannelKey,
         cache: &mut Cache,
-        messages: Messages,
+        (messages, count): (Messages, usize),
         recent: usize,
         leaving: &mut dyn FnMut(&Message<'_>),
     ) {
-        let count = messages.len();
-        if count == 0 {
-            return;
-        }
-        if self.max_messages_per_channel == 0 {
+        debug_assert_eq!(count, messages.len(), "the caller counted them");
+        if count == 0 || self.max_messages_per_channel == 0 {
             let skipped = count.saturating_sub(recent);
             messages
                 .iter()
@@ -146,15 +157,17 @@ impl Caches {
             return;
         }
         let order = self.parts.push(key);
-        let bytes = messages.pinned_bytes();
-        self.budget.charge(bytes);
+        self.budget.charge(messages.pinned_bytes());
         cache.messages += count;
         let is_newest = messages.origin().moves_position();
+        debug_assert!(
+            u32::try_from(count).is_ok(),
+            "each message takes a byte of an event, and events are smaller"
+        );
         let part = Part {
             messages,
-            count,
+            count: count as u32,
             dropped: 0,
-            bytes,
             order,
         };
         if is_newest {
@@ -174,17 +187,20 @@ impl Caches {
             } else {
                 cache.messages -= surplus;
                 if cache.messages < recent && oldest.order >= cache.life {
-                    let messages = oldest.messages.iter().skip(oldest.dropped);
-                    messages.take(surplus).for_each(|message| leaving(&message));
+                    oldest
+                        .cached()
+                        .take(surplus)
+                        .for_each(|message| leaving(&message));
                 }
-                oldest.dropped += surplus;
+                oldest.dropped += surplus as u32;
             }
         }
     }
 
     /// Drops the oldest part of a cache. `leaving` gets its messages if fewer than `recent` newer
     /// ones remain.
-    #[inline]
+    // Each message of a full cache drops one.
+    #[inline(always)]
     pub(super) fn drop_oldest(
         &mut self,
         cache: &mut Cache,
@@ -197,10 +213,9 @@ impl Caches {
         };
         cache.messages -= part.remaining();
         if cache.messages < recent && part.order >= cache.life {
-            let messages = part.messages.iter().skip(part.dropped);
-            messages.for_each(|message| leaving(&message));
+            part.leave(leaving);
         }
-        self.budget.release(part.bytes);
+        self.budget.release(part.messages.pinned_bytes());
         let removed = self.parts.remove(part.order);
         debug_assert!(removed.is_some(), "every part has its place in the order");
     }

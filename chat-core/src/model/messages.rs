@@ -19,22 +19,25 @@ const MAX_DEADLINES: usize = 256;
 
 impl Model {
     /// Takes the messages of an event 0 for a public channel, and hands out what its position
-    /// allows. Returns whether they are simply the next ones, so that no timer has changed.
+    /// allows. `count` and `last_id` are those of the messages: the caller has just read them, and
+    /// here they would have to be decoded again. Returns whether the messages are simply the next
+    /// ones, so that no timer has changed.
+    #[inline]
     pub(crate) fn on_messages(
         &mut self,
         now: Timestamp,
         key: ChannelKey,
-        messages: Messages,
+        (messages, count, last_id): (Messages, usize, Option<i32>),
         events: &mut EventQueue,
         stats: &mut Counters,
     ) -> bool {
+        debug_assert_eq!((count, last_id), (messages.len(), messages.last_id()));
         let Some(channel) = self.public.by_key_mut(key) else {
             debug_assert!(false, "the caller found the channel");
             return false;
         };
         // Without messages, nothing has the id. The highest id is none. Spec: chat.md 4.1.
-        let last = messages.last_id().filter(|&id| (1..i32::MAX).contains(&id));
-        let count = messages.len();
+        let last = last_id.filter(|&id| (1..i32::MAX).contains(&id));
         let Some(last) = last.filter(|_| count > 0) else {
             self.deliver(key, messages, events);
             return false;
@@ -43,16 +46,9 @@ impl Model {
         let first = last.saturating_sub(before);
         if channel.continuity.is_next(first) {
             channel.continuity.advance(first, last);
-            let name = store(
-                channel,
-                &mut self.caches,
-                self.questions.keys(),
-                messages.clone(),
-            );
-            events.push(Event::ChatMessages {
-                channel: name,
-                messages,
-            });
+            let caches = &mut self.caches;
+            store(channel, caches, self.questions.keys(), (&messages, count));
+            events.push_messages(channel.name(), messages);
             self.apply_cache_cap();
             return true;
         }
@@ -194,8 +190,9 @@ impl Model {
             return;
         };
         let keys = self.questions.keys();
-        let channel = store(channel, &mut self.caches, keys, messages.clone());
-        events.push(Event::ChatMessages { channel, messages });
+        let count = messages.len();
+        store(channel, &mut self.caches, keys, (&messages, count));
+        events.push_messages(channel.name(), messages);
         self.apply_cache_cap();
     }
 
@@ -229,7 +226,8 @@ impl Model {
         }
         let name = channel.name().clone();
         self.change_cache(key, |caches, cache, recent, leaving| {
-            caches.push(key, cache, message.messages().clone(), recent, leaving);
+            let messages = message.messages().clone();
+            caches.push(key, cache, (messages, 1), recent, leaving);
         });
         self.apply_cache_cap();
         Some(name)
@@ -302,17 +300,21 @@ impl Model {
     }
 }
 
-/// Caches messages of a public channel. Returns the channel's name.
+/// Caches so many messages of a public channel.
 #[inline]
-fn store(channel: &mut Channel, caches: &mut Caches, keys: &HashKeys, messages: Messages) -> Text {
+fn store(
+    channel: &mut Channel,
+    caches: &mut Caches,
+    keys: &HashKeys,
+    (messages, count): (&Messages, usize),
+) {
     let Channel {
         cache,
         continuity,
         key,
-        name,
         ..
     } = channel;
     let leaving = &mut |message: &Message<'_>| continuity.remember(keys, message);
+    let messages = (messages.clone(), count);
     caches.push(*key, cache, messages, Recent::LENGTH as usize, leaving);
-    name.clone()
 }
