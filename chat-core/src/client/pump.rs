@@ -165,27 +165,30 @@ impl ChatClient {
             .stats
             .work
             .saturating_add(self.config.max_work_per_service);
+        let is_json = self.config.is_json();
         while messages_left > 0
             && self.stats.work < work_end
             && self.state == state
             && self.can_process()
         {
             messages_left -= 1;
-            let text_before = self.text_bytes();
+            let text_before = if is_json { self.buffered_text() } else { 0 };
             let events_before = self.events.len();
             let action = self.process_message(now);
             // What a large message changes is the work of several calls.
             let is_unfinished = matches!(action, Action::Unfinished);
-            self.stats.work +=
-                WORK_PER_JSON_BYTE * text_before.saturating_sub(self.text_bytes()) as u64;
+            if is_json {
+                let parsed = text_before.saturating_sub(self.buffered_text());
+                self.stats.work += WORK_PER_JSON_BYTE * parsed as u64;
+            }
             self.apply(action);
             self.report_results(events_before);
             if is_unfinished {
                 break;
             }
         }
-        // Most calls process a message, and no timer is due.
-        if self.state == state && self.is_still_due(now) {
+        // Most calls process a message, and no timer is due. Input that is left brings none forward.
+        if self.state == state && !self.is_before_timers(now) && self.is_due(now) {
             let events_before = self.events.len();
             self.touch();
             self.run_timers(now);
@@ -332,15 +335,14 @@ impl ChatClient {
         self.holds_input() && !self.events.is_full()
     }
 
-    /// The bytes that the connection holds if they are JSON, which is parsed as it is taken; else 0.
-    fn text_bytes(&self) -> usize {
-        match &self.connection {
-            Some(connection) if self.config.is_json() => connection.peer.buffered_bytes(),
-            _ => 0,
-        }
+    /// The bytes that the connection holds. JSON is parsed as it is taken.
+    fn buffered_text(&self) -> usize {
+        let connection = self.connection.as_ref();
+        connection.map_or(0, |connection| connection.peer.buffered_bytes())
     }
 
     /// Processes one message, or the end of the link.
+    #[inline(always)]
     fn process_message(&mut self, now: Timestamp) -> Action {
         debug_assert!(
             self.can_process(),

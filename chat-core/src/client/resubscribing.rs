@@ -284,7 +284,15 @@ impl ChatClient {
 
     /// Sends what waited for space in the outgoing buffer, now that there may be some. Raises no event,
     /// so that the driver may call it, by way of [`ChatClient::transmitted`], after it took the events.
+    #[inline]
     pub(super) fn continue_restore(&mut self) {
+        if self.resubscription.is_some() {
+            self.send_blocked();
+        }
+    }
+
+    #[inline(never)]
+    fn send_blocked(&mut self) {
         let Some(mut restore) = self
             .resubscription
             .take_if(|restore| restore.is_blocked() && self.state == State::ConnectedToFrontEnd)

@@ -265,6 +265,7 @@ impl Liveness {
     // Output.
 
     /// Notes whether bytes wait to be sent.
+    #[inline]
     pub(super) fn set_unsent(&mut self, now: Timestamp, is_unsent: bool) {
         if !is_unsent {
             self.queue = None;
@@ -295,6 +296,7 @@ impl Liveness {
     }
 
     /// Starts the second half of the send queue's deadline when the first has passed.
+    #[inline]
     pub(super) fn handle_timeout(&mut self, now: Timestamp) {
         if let Some(queue) = &mut self.queue
             && !queue.second_half

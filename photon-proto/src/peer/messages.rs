@@ -23,7 +23,7 @@ impl Peer {
 
     /// Takes the next thing that was received: at most one message. A client draws the secret of
     /// its key exchange from `random`.
-    #[inline]
+    #[inline(always)]
     pub fn receive(&mut self, now: Timestamp, random: &mut Random) -> Received<'_> {
         // Without the results of all others around it, which are moved several times.
         if let Some((kind, message)) = self.next_plain(now) {
@@ -33,6 +33,11 @@ impl Peer {
                 message: self.carrier.message_mut(message),
             };
         }
+        self.receive_other(now, random)
+    }
+
+    #[inline(never)]
+    fn receive_other(&mut self, now: Timestamp, random: &mut Random) -> Received<'_> {
         let inbound = self.next(now, random);
         let carrier = &mut self.carrier;
         inbound.map(|range| &*carrier.message_mut(range))

@@ -88,7 +88,17 @@ impl Peer {
     }
 
     /// Starts or stops the deadline of the send queue.
+    #[inline]
     pub(super) fn watch_output(&mut self, now: Timestamp) {
+        // Nearly always, and an owner calls for each message.
+        if self.carrier.unsent_bytes() == 0 {
+            self.liveness.set_unsent(now, false);
+        } else {
+            self.watch_unsent(now);
+        }
+    }
+
+    fn watch_unsent(&mut self, now: Timestamp) {
         // UDP notices by itself what is not acknowledged. A peer that does not read while this end
         // does not either may be waiting for it, and what was accepted before a shutdown has the
         // owner's deadline.
@@ -96,8 +106,7 @@ impl Peer {
             && self.end.is_none()
             && !matches!(self.phase, Phase::Opening | Phase::Closing)
             && self.wants_input();
-        let is_unsent = is_watched && self.carrier.unsent_bytes() > 0;
-        self.liveness.set_unsent(now, is_unsent);
+        self.liveness.set_unsent(now, is_watched);
     }
 
     /// The other end made progress.
