@@ -47,7 +47,8 @@ pub struct Stats {
     pub surplus_bytes: u64,
     /// Messages that were accepted and not sent, or over UDP not acknowledged, when connections
     /// ended that the client did not close: the sum of
-    /// [`DisconnectCause::unsent_messages`](crate::DisconnectCause::unsent_messages).
+    /// [`DisconnectCause::unsent_messages`](crate::DisconnectCause::unsent_messages). Also queued
+    /// messages that were dropped.
     pub unsent_messages: u64,
     /// Connections that the client closed, by
     /// [`ChatClient::disconnect`](crate::ChatClient::disconnect) or on its way to the front end,
@@ -77,7 +78,7 @@ pub struct Stats {
     /// Bytes that are received but not processed, or accepted but not sent; over UDP also bytes
     /// that are sent but not acknowledged.
     pub buffered_bytes: usize,
-    /// Bytes of messages that wait for a connection
+    /// Bytes of messages that wait for a connection, or for their channel
     /// ([`Restore::queue_cap_bytes`](crate::Restore::queue_cap_bytes)).
     pub queued_bytes: usize,
     /// Bytes of memory that the message caches keep alive.

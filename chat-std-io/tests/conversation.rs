@@ -5,7 +5,7 @@ mod harness;
 use chat_std_io::chat_core::{Channel, ChannelOutcome};
 use chat_std_io::{
     ChatClient, CloseOutcome, Event, Listener, Messages, PrivateMessage, PrivateOptions,
-    PublishOptions, RequestError, Session, State, SubscribeOptions, Text,
+    PublishOptions, RequestError, Restore, Session, State, SubscribeOptions, Text,
 };
 use dev_server::Transport;
 use harness::*;
@@ -84,6 +84,53 @@ fn a_conversation_by_waiting() {
     });
     assert_eq!(session.close(LONG), CloseOutcome::Confirmed);
     conversation.check(server);
+}
+
+#[test]
+fn a_message_at_the_login_is_delivered_in_a_wanted_channel_over_each_transport() {
+    for (transport, is_json) in [
+        (Transport::Tcp, false),
+        (Transport::Udp, false),
+        (Transport::Ws, false),
+        (Transport::Ws, true),
+    ] {
+        if transport == Transport::Ws && !cfg!(feature = "websocket") {
+            continue;
+        }
+        let server = Server::over(transport);
+        let mut config = server.config().restore(Restore::new());
+        if is_json {
+            config = config.json();
+        }
+        let mut session = session(config);
+        session.chat.connect_to_region_front_end("eu").unwrap();
+        let options = SubscribeOptions::new();
+        session.chat.subscribe(["lobby", "team"], &options).unwrap();
+        let mut logins = 0;
+        let mut received = Vec::new();
+        drive(&mut session, |session, event| {
+            match event {
+                Event::StateChanged { to, .. } if *to == State::ConnectedToFrontEnd => {
+                    logins += 1;
+                    publish(session, &format!("login {logins}"));
+                }
+                Event::ChatMessages { messages, .. } => {
+                    received.extend(messages.iter().map(|message| message.content.to_string()));
+                    // The second login comes after a loss.
+                    if logins < 2 {
+                        session.simulate_connection_loss();
+                    }
+                }
+                Event::MessageRefused { .. } => panic!("{event:?}"),
+                _ => {}
+            }
+            received.len() >= 2
+        });
+        assert_eq!(received, ["login 1", "login 2"], "{transport:?}");
+        assert_eq!(server.stats().messages, 2);
+        session.close(LONG);
+        server.stop();
+    }
 }
 
 #[test]

@@ -174,6 +174,11 @@ impl ChatClient {
     /// sends the message back with the others. The server decides whether the channel must be
     /// subscribed. Spec: chat.md 3.3.
     ///
+    /// With [`ChatConfig::restore`](crate::ChatConfig::restore), a message to a channel that the client
+    /// is about to subscribe by itself waits until that has its outcome, so that a program may publish
+    /// as soon as the state is ConnectedToFrontEnd. Later messages wait behind it. If the connection
+    /// ends before, they are lost with it, unless there is a queue.
+    ///
     /// ```
     /// # let mut simulation = soak::Simulation::with_one_connected_client();
     /// # let chat = simulation.chat(0);
@@ -202,7 +207,7 @@ impl ChatClient {
     where
         C: Encode + ?Sized,
     {
-        let is_queued = self.queues_messages()?;
+        let is_queued = self.queues_messages(Some(channel))?;
         check_name(channel, "channel name")?;
         let receiver = || Receiver::Channel(channel.into());
         self.send_message(
@@ -242,7 +247,7 @@ impl ChatClient {
     where
         C: Encode + ?Sized,
     {
-        let is_queued = self.queues_messages()?;
+        let is_queued = self.queues_messages(None)?;
         check_name(user, "user id")?;
         let receiver = || Receiver::User(user.into());
         let code = operation::SEND_PRIVATE;

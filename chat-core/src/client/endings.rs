@@ -95,12 +95,11 @@ impl ChatClient {
         );
         let code = cause.code(opened);
         // Counted before the connection drops them.
-        cause.unsent_messages = self
+        let unsent = self
             .connection
             .as_ref()
             .map_or(0, |connection| connection.peer.unsent_messages());
-        self.stats
-            .add(cause.unsent_messages, |rare| &mut rare.unsent_messages);
+        self.note_unsent(&mut cause, unsent);
         self.abort_connection();
         let front_end_unreachable = matches!(
             code,
@@ -151,6 +150,13 @@ impl ChatClient {
             Some(end) => self.schedule_reconnect(end),
             None => {}
         }
+    }
+
+    /// Notes the messages that are lost with the connection: those in its buffer, and those that wait
+    /// for their channel. The latter are counted when they are dropped.
+    pub(super) fn note_unsent(&mut self, cause: &mut DisconnectCause, in_buffer: u64) {
+        cause.unsent_messages = in_buffer + self.held_messages();
+        self.stats.add(in_buffer, |rare| &mut rare.unsent_messages);
     }
 
     /// Reports an end, in the specified order: failed results, the state, the error. Returns what it

@@ -149,10 +149,10 @@ impl ChatClient {
                 .map(|options| Box::new(Restoration::new(options))),
             pending: PendingRequests::new(keys),
             model: Model::new(keys, &config),
-            resubscription: config
-                .restore
-                .as_ref()
-                .map(|options| Box::new(Resubscription::new(options, keys))),
+            resubscription: config.restore.as_ref().map(|options| {
+                let held_cap_bytes = config.peer.outgoing_cap_bytes;
+                Box::new(Resubscription::new(options, held_cap_bytes, keys))
+            }),
             confirm: config
                 .confirms_messages()
                 .then(|| Box::new(Confirmations::new(keys))),

@@ -115,16 +115,20 @@ impl ChatClient {
         Ok(encoded)
     }
 
-    /// Whether a message is queued instead of sent: there is no connection, or others wait before it.
+    /// Whether a message is queued instead of sent: there is no connection, others wait before it, or
+    /// the request for its channel has not left yet. The client could send that request here instead,
+    /// but then hundreds of such messages would ask for more channels at a time than it may.
     ///
     /// # Errors
     /// [`RequestError::WrongState`] if there is no connection and nothing may be queued.
     #[inline]
-    pub(super) fn queues_messages(&self) -> Result<bool, RequestError> {
-        let outbox = self.resubscription.as_ref().map(|restore| &restore.outbox);
-        match (self.check_chatting(), outbox) {
-            (Ok(()), outbox) => Ok(outbox.is_some_and(|outbox| !outbox.is_empty())),
-            (Err(_), Some(outbox)) if outbox.is_enabled() => Ok(true),
+    pub(super) fn queues_messages(&self, channel: Option<&str>) -> Result<bool, RequestError> {
+        let is_held = |restore: &Resubscription| {
+            !restore.outbox.is_empty() || channel.is_some_and(|channel| restore.asks_later(channel))
+        };
+        match (self.check_chatting(), self.resubscription.as_deref()) {
+            (Ok(()), restore) => Ok(restore.is_some_and(is_held)),
+            (Err(_), Some(restore)) if restore.outbox.is_enabled() => Ok(true),
             (Err(error), _) => Err(error),
         }
     }
@@ -142,7 +146,7 @@ impl ChatClient {
             debug_assert!(false, "only a client that restores has an outbox");
             return Err(RequestError::WrongState(self.state));
         };
-        restore.outbox.check_space(bytes.len())?;
+        restore.check_space(bytes.len())?;
         if !self.has_space_for_result() {
             return Err(RequestError::QueueFull);
         }
@@ -476,12 +480,23 @@ impl ChatClient {
     // Ends.
 
     /// Notes the end of a connection to a front end, whatever the reason: what was sent on it for
-    /// deferred requests is lost. What was not sent, and the queue, wait for the next one.
+    /// deferred requests is lost. What was not sent, and the queue if the application wants one, wait
+    /// for the next one.
     pub(super) fn end_restore(&mut self) {
         if let Some(restore) = &mut self.resubscription {
             let lost = restore.on_connection_ended();
+            let loses_messages = restore.held_messages() > 0;
             self.report(lost);
+            if loses_messages {
+                self.drop_queue();
+            }
         }
+    }
+
+    /// How many messages that wait for their channel the end of the connection will drop.
+    pub(super) fn held_messages(&self) -> u64 {
+        let restore = self.resubscription.as_ref();
+        restore.map_or(0, |restore| restore.held_messages() as u64)
     }
 
     /// Notes an end that the application did not cause. Returns what it means for the next connection.
@@ -503,6 +518,11 @@ impl ChatClient {
         };
         let lost = restore.stop();
         self.report(lost);
+        self.drop_queue();
+    }
+
+    /// Drops the messages that wait, counts and reports them.
+    fn drop_queue(&mut self) {
         while let Some(message) = self
             .resubscription
             .as_mut()

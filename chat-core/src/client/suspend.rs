@@ -133,10 +133,8 @@ impl ChatClient {
             return;
         };
         let mut cause = DisconnectCause::new(connection.server, CauseKind::NetworkChanged);
-        cause.unsent_messages = connection.peer.unsent_messages();
+        self.note_unsent(&mut cause, connection.peer.unsent_messages());
         cause.earlier = self.login.take_earlier_causes();
-        self.stats
-            .add(cause.unsent_messages, |rare| &mut rare.unsent_messages);
         if !connection.peer.is_link_closed() {
             self.close_link(connection.link);
         }

@@ -108,6 +108,11 @@ impl Restore {
     /// publish and private messages are accepted in any state, and sent in order once the channel is
     /// subscribed again. Default 0: they return
     /// [`RequestError::WrongState`](crate::RequestError::WrongState).
+    ///
+    /// With or without this cap, messages to a channel that the client has not asked for yet on a new
+    /// connection wait for that channel. They are limited by
+    /// [`ChatConfig::outgoing_cap_bytes`](crate::ChatConfig::outgoing_cap_bytes), or by this cap if
+    /// it is greater.
     #[must_use]
     pub const fn queue_cap_bytes(mut self, bytes: usize) -> Self {
         self.queue_cap_bytes = bytes;

@@ -7,7 +7,12 @@ use crate::event::MessageToken;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-/// Messages that the application sent while there was no connection, in order.
+/// Messages that the application sent while there was no connection, or before the client has asked
+/// for their channel on the present one, in order.
+///
+/// Without a connection they wait only if the application has set a cap for them. On a connection they
+/// wait in any case, because the server would refuse them: as the outgoing buffer of the connection,
+/// to which they belong, up to its cap.
 ///
 /// They are encoded at once: the content is borrowed from the application, and what cannot be encoded
 /// is reported by the call. The cap counts the encoded bytes; each message takes about 64 bytes more.
@@ -15,7 +20,8 @@ use alloc::vec::Vec;
 pub(crate) struct Outbox {
     queue: VecDeque<QueuedMessage>,
     budget: MemoryBudget,
-    is_enabled: bool,
+    /// The cap while there is no connection; 0: nothing waits then.
+    queue_cap_bytes: usize,
 }
 
 /// An encoded message that waits.
@@ -33,17 +39,18 @@ pub(crate) struct QueuedMessage {
 }
 
 impl Outbox {
-    pub(crate) const fn new(cap_bytes: usize) -> Self {
+    /// The greater of the two caps applies on a connection.
+    pub(crate) fn new(queue_cap_bytes: usize, held_cap_bytes: usize) -> Self {
         Self {
             queue: VecDeque::new(),
-            budget: MemoryBudget::new(cap_bytes),
-            is_enabled: cap_bytes > 0,
+            budget: MemoryBudget::new(queue_cap_bytes.max(held_cap_bytes)),
+            queue_cap_bytes,
         }
     }
 
-    /// Whether messages may be queued at all.
+    /// Whether messages may wait without a connection.
     pub(crate) const fn is_enabled(&self) -> bool {
-        self.is_enabled
+        self.queue_cap_bytes > 0
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -62,8 +69,14 @@ impl Outbox {
     /// # Errors
     /// [`RequestError::QueueFull`] if these bytes do not fit under the cap. Also if they never do:
     /// the same call succeeds once the client is connected.
-    pub(crate) fn check_space(&self, bytes: usize) -> Result<(), RequestError> {
-        if self.budget.fits(bytes) {
+    pub(crate) fn check_space(&self, bytes: usize, is_connected: bool) -> Result<(), RequestError> {
+        let fits = if is_connected {
+            self.budget.fits(bytes)
+        } else {
+            // What a connection left behind may be more than this cap.
+            bytes <= self.queue_cap_bytes.saturating_sub(self.queued_bytes())
+        };
+        if fits {
             Ok(())
         } else {
             Err(RequestError::QueueFull)
@@ -114,13 +127,13 @@ mod tests {
 
     #[test]
     fn messages_leave_in_order_and_return_their_bytes() {
-        let mut outbox = Outbox::new(100);
+        let mut outbox = Outbox::new(100, 0);
         for token in 1..=4 {
-            assert_eq!(outbox.check_space(25), Ok(()));
+            assert_eq!(outbox.check_space(25, false), Ok(()));
             outbox.push(message(token, 25));
         }
         assert_eq!(outbox.queued_bytes(), 100);
-        assert_eq!(outbox.check_space(1), Err(RequestError::QueueFull));
+        assert_eq!(outbox.check_space(1, false), Err(RequestError::QueueFull));
         for token in 1..=4 {
             assert_eq!(outbox.first().unwrap().token, MessageToken(token));
             assert_eq!(outbox.pop().unwrap().token, MessageToken(token));
@@ -130,10 +143,21 @@ mod tests {
     }
 
     #[test]
-    fn a_cap_of_0_queues_nothing() {
-        let outbox = Outbox::new(0);
+    fn a_cap_of_0_queues_nothing_without_a_connection() {
+        let outbox = Outbox::new(0, 20);
         assert!(!outbox.is_enabled());
-        assert_eq!(outbox.check_space(1), Err(RequestError::QueueFull));
-        assert_eq!(Outbox::new(9).check_space(10), Err(RequestError::QueueFull));
+        assert_eq!(outbox.check_space(1, false), Err(RequestError::QueueFull));
+        assert_eq!(outbox.check_space(20, true), Ok(()));
+        assert_eq!(outbox.check_space(21, true), Err(RequestError::QueueFull));
+    }
+
+    #[test]
+    fn without_a_connection_the_cap_of_the_queue_applies_to_all_that_waits() {
+        let mut outbox = Outbox::new(9, 50);
+        assert_eq!(outbox.check_space(10, false), Err(RequestError::QueueFull));
+        outbox.push(message(1, 40));
+        assert_eq!(outbox.check_space(1, false), Err(RequestError::QueueFull));
+        assert_eq!(outbox.check_space(10, true), Ok(()));
+        assert_eq!(Outbox::new(90, 50).check_space(60, true), Ok(()));
     }
 }

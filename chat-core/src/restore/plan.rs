@@ -19,7 +19,7 @@
 mod request;
 mod run;
 
-use super::wanted::{Progress, Wanted};
+use super::wanted::{Progress, Wanted, WantedChannel};
 use crate::event::{ChannelOutcome, Outcome};
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -105,6 +105,22 @@ impl Plan {
     /// How many channels have no outcome yet.
     pub(crate) fn open(&self) -> usize {
         self.run.as_ref().map_or(0, |run| run.open)
+    }
+
+    /// Whether the request for a channel has not left yet on this connection. Anything else that the
+    /// application sends to the channel must come behind it.
+    pub(crate) fn asks_later(&self, name: &str, wanted: &Wanted) -> bool {
+        let Some(run) = &self.run else {
+            return false;
+        };
+        let all_asked = !matches!(run.step, Step::Leave | Step::Channels);
+        // No look at the channel: this is the case of nearly every message.
+        if all_asked && run.retries.is_empty() {
+            return false;
+        }
+        let is_unasked = |channel: &WantedChannel| channel.asked_on != run.connection;
+        wanted.channels.get(name).is_some_and(is_unasked)
+            || run.retries.iter().any(|retry| **retry == *name)
     }
 
     /// Returns the next request. `None`: outcomes are awaited, or everything is done.

@@ -4,7 +4,7 @@
 //!  requests of the application ──> wanted ──> plan ──> requests ──> outcomes ─┬─> Restored
 //!        │ not connected                        ^                             ├─> settled requests
 //!        ├──> deferred: their ids               └── a loss: fewer at a time   └─> outbox: messages
-//!        └──> outbox: their messages
+//!        └──> outbox: their messages, and those to channels that were not asked for yet
 //! ```
 
 use super::deferred::Deferred;
@@ -13,6 +13,7 @@ use super::outbox::{Outbox, QueuedMessage};
 use super::plan::{AfterLoss, Finished, Plan, Request, Subscription};
 use super::wanted::{Progress, Wanted, WantedChannel};
 use crate::confirm::Receiver;
+use crate::error::RequestError;
 use crate::event::{ChannelOutcome, Outcome, RequestId};
 use crate::operation::pending::{Ended, RequestKind};
 use crate::options::SubscribeOptions;
@@ -76,11 +77,12 @@ pub(crate) fn report_unsubscribe(
 pub(crate) type Reports = Vec<Vec<ChannelOutcome>>;
 
 impl Resubscription {
-    pub(crate) fn new(options: &Restore, keys: HashKeys) -> Self {
+    /// `held_cap_bytes` limits what waits on a connection for its channel.
+    pub(crate) fn new(options: &Restore, held_cap_bytes: usize, keys: HashKeys) -> Self {
         let waiting_ms = u64::try_from(options.waiting_time.as_millis()).unwrap_or(u64::MAX);
         Self {
             wanted: Wanted::new(keys),
-            outbox: Outbox::new(options.queue_cap_bytes),
+            outbox: Outbox::new(options.queue_cap_bytes, held_cap_bytes),
             plan: Plan::new(
                 options.channels_at_a_time,
                 waiting_ms,
@@ -429,6 +431,28 @@ impl Resubscription {
         };
         let unsendable = self.subscribes.settle(channel);
         unsendable.into_iter().map(refused).collect()
+    }
+
+    /// Whether a message to this channel would overtake the request for the channel, so that the
+    /// server would refuse it.
+    #[inline]
+    pub(crate) fn asks_later(&self, channel: &str) -> bool {
+        self.plan.asks_later(channel, &self.wanted)
+    }
+
+    /// # Errors
+    /// [`RequestError::QueueFull`] if one more message does not fit into the outbox now.
+    pub(crate) fn check_space(&self, bytes: usize) -> Result<(), RequestError> {
+        self.outbox.check_space(bytes, self.is_connected)
+    }
+
+    /// How many messages of the outbox are lost with the connection.
+    pub(crate) fn held_messages(&self) -> usize {
+        if self.outbox.is_enabled() {
+            0
+        } else {
+            self.outbox.len()
+        }
     }
 
     /// The next queued message, if its channel has its outcome.

@@ -27,6 +27,7 @@ mod pasted;
 mod positions;
 mod presence;
 mod progress;
+mod publish_early;
 mod raw_operations;
 mod reconnect;
 mod regions;

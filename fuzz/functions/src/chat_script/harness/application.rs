@@ -252,7 +252,9 @@ impl Harness {
         call: impl FnOnce(&mut ChatClient) -> Result<MessageToken, RequestError>,
     ) {
         let queues = self.setup.queue_cap().is_some_and(|cap| cap > 0);
-        if let Some(token) = self.send(queues, queues, call) {
+        // For its channel, also without a queue.
+        let may_wait = self.setup.restore.is_some();
+        if let Some(token) = self.send(queues, may_wait, call) {
             self.expectations.sent(token);
         }
     }

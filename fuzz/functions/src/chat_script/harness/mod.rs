@@ -109,7 +109,11 @@ impl Harness {
             "{} bytes cached",
             stats.cached_bytes
         );
-        let queue_cap = self.setup.queue_cap().unwrap_or(0);
+        // On a connection, messages wait for their channel up to the other cap.
+        let queue_cap = self
+            .setup
+            .queue_cap()
+            .map_or(0, |cap| cap.max(self.setup.outgoing_cap()));
         assert!(
             stats.queued_bytes <= queue_cap,
             "{} bytes queued",
