@@ -7,6 +7,7 @@ use crate::host::{AllowedHosts, check_bracketed_host, check_host, parse_port};
 use crate::link::{Target, Wire};
 use crate::state::Server;
 use alloc::boxed::Box;
+use alloc::format;
 use alloc::string::String;
 use core::fmt::Write;
 use core::str::FromStr;
@@ -32,6 +33,16 @@ pub enum Scheme {
 }
 
 impl Scheme {
+    /// The scheme as it is written in an address.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Udp => "udp",
+            Self::Tcp => "tcp",
+            Self::Ws => "ws",
+            Self::Wss => "wss",
+        }
+    }
+
     /// Returns the default port of the name server for this transport.
     #[must_use]
     pub const fn default_port(self) -> u16 {
@@ -88,17 +99,9 @@ impl ServerAddress {
         let (scheme, rest) = match text.split_once("://") {
             None => (default_scheme, text),
             Some((scheme, rest)) => {
-                let known = [
-                    ("udp", Scheme::Udp),
-                    ("tcp", Scheme::Tcp),
-                    ("ws", Scheme::Ws),
-                    ("wss", Scheme::Wss),
-                ];
-                match known
-                    .into_iter()
-                    .find(|(name, _)| name.eq_ignore_ascii_case(scheme))
-                {
-                    Some((_, scheme)) => (scheme, rest),
+                let mut known = [Scheme::Udp, Scheme::Tcp, Scheme::Ws, Scheme::Wss].into_iter();
+                match known.find(|known| known.name().eq_ignore_ascii_case(scheme)) {
+                    Some(scheme) => (scheme, rest),
                     None => return Err(AddressError::UnknownScheme),
                 }
             }
@@ -164,6 +167,17 @@ impl ServerAddress {
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port.unwrap_or(self.scheme.default_port())
+    }
+
+    /// Returns `scheme://host:port` for error texts: without the path, which may be a secret of a
+    /// gateway.
+    pub(crate) fn to_text(&self) -> Text {
+        let (scheme, host, port) = (self.scheme.name(), &self.host, self.port());
+        if host.contains(':') {
+            format!("{scheme}://[{host}]:{port}").into()
+        } else {
+            format!("{scheme}://{host}:{port}").into()
+        }
     }
 
     /// Parses an address that the application configured for the name server.
@@ -279,8 +293,7 @@ fn push_encoded(path: &mut String, text: &str) {
 
 #[cfg(test)]
 mod tests {
-    use super::{AddressError, Scheme, ServerAddress};
-    use alloc::format;
+    use super::{AddressError, Scheme, ServerAddress, format};
 
     #[test]
     fn valid_addresses_are_parsed() {
@@ -310,6 +323,16 @@ mod tests {
                 (address.scheme(), address.host(), address.port()),
                 (scheme, host, port),
                 "{text}"
+            );
+            let written: ServerAddress = address.to_text().parse().expect(text);
+            assert_eq!(
+                (
+                    written.scheme(),
+                    written.host(),
+                    written.port,
+                    &*written.path
+                ),
+                (scheme, host, Some(port), ""),
             );
         }
     }

@@ -15,7 +15,7 @@ use photon_proto::{EncodeError, EncodeErrorKind, Text};
 #[non_exhaustive]
 pub enum RequestError {
     /// The state does not allow the call.
-    #[error("the call is not allowed in state {0}: connect or disconnect first")]
+    #[error("the call is not allowed in state {state}: {}", next_step(*.0), state = .0)]
     WrongState(State),
     /// The client is already doing what the call asks for.
     #[error("the client is already doing this: wait for its result")]
@@ -148,6 +148,34 @@ pub enum AddressError {
     /// The name server returned a front-end address for another transport than the one in use.
     #[error("the name server returned it for another transport than the one in use")]
     OtherTransport,
+}
+
+/// The advice for a call that a state does not allow. Most calls need the front end; the others are
+/// named.
+const fn next_step(state: State) -> &'static str {
+    match state {
+        State::Uninitialized => {
+            "connect first (connect_to_region_front_end), then repeat it once the state is \
+             ConnectedToFrontEnd (get_regions: connect_to_name_server, ConnectedToNameServer)"
+        }
+        State::Disconnected => {
+            "connect again (connect_to_region_front_end or reconnect), then repeat it once the state \
+             is ConnectedToFrontEnd"
+        }
+        State::Error => {
+            "the connection was lost: call reconnect, or wait for the client if it restores, then \
+             repeat it once the state is ConnectedToFrontEnd"
+        }
+        State::ConnectingToNameServer | State::ConnectingToFrontEnd => {
+            "repeat it once the state is ConnectedToFrontEnd, or call disconnect to connect in \
+             another way"
+        }
+        State::ConnectedToNameServer => {
+            "choose a region (connect_to_region_front_end), then repeat it once the state is \
+             ConnectedToFrontEnd; or call disconnect to connect in another way"
+        }
+        State::ConnectedToFrontEnd => "call disconnect first",
+    }
 }
 
 impl From<EncodeError> for RequestError {

@@ -245,6 +245,9 @@ pub struct DisconnectCause {
     /// The text of the server or of the operating system; may be empty. One of more than 1,024 bytes
     /// is shortened and ends in `…`.
     pub text: Text,
+    /// The address of the server, as `scheme://host:port`, if no answer of it ever arrived on the
+    /// connection. Empty otherwise, and for an address that was not used.
+    pub address: Text,
     /// The causes at the server addresses that the client tried before this one.
     pub earlier: Vec<DisconnectCause>,
     /// The number of messages that the client had accepted and that are not known to have left it:
@@ -404,7 +407,7 @@ impl fmt::Display for Step {
 }
 
 impl DisconnectCause {
-    /// Makes a cause without return code, text and earlier causes. Public for the tests of
+    /// Makes a cause without return code, text, address and earlier causes. Public for the tests of
     /// applications.
     #[must_use]
     pub fn new(server: Server, kind: CauseKind) -> Self {
@@ -413,6 +416,7 @@ impl DisconnectCause {
             kind,
             return_code: None,
             text: Text::EMPTY,
+            address: Text::EMPTY,
             earlier: Vec::new(),
             unsent_messages: 0,
         }
@@ -479,6 +483,7 @@ impl DisconnectCause {
 impl fmt::Display for DisconnectCause {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{}: ", self.server)?;
+        let is_unanswered = !self.address.is_empty();
         match self.kind {
             CauseKind::Link(kind) => write!(out, "the link failed ({kind:?})")?,
             CauseKind::NeverOpened => out.write_str("could not connect before the deadline")?,
@@ -491,6 +496,10 @@ impl fmt::Display for DisconnectCause {
             }
             CauseKind::DisconnectCommand(reason) => {
                 write!(out, "disconnected by the server ({reason})")?;
+            }
+            // Nothing refuses a datagram to a wrong address.
+            CauseKind::Unacknowledged if is_unanswered => {
+                out.write_str("no answer came: check the address, and that a server runs there")?;
             }
             CauseKind::Unacknowledged => {
                 out.write_str("the server stopped acknowledging: check the network")?;
@@ -548,6 +557,9 @@ impl fmt::Display for DisconnectCause {
         }
         if !self.text.is_empty() {
             write!(out, ": {}", self.text)?;
+        }
+        if is_unanswered {
+            write!(out, "; the address was {}", self.address)?;
         }
         match self.unsent_messages {
             0 => {}

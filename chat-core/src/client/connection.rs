@@ -55,6 +55,13 @@ impl Connection {
         self.peer.phase() != Phase::Opening
     }
 
+    /// Whether anything of the server has arrived.
+    pub(super) fn is_answered(&self) -> bool {
+        let awaits_first = matches!(self.peer.phase(), Phase::Opening | Phase::AwaitInit);
+        // Over UDP, the server may have acknowledged the connect command alone.
+        !awaits_first || self.peer.round_trip().is_some()
+    }
+
     /// Whether the link opens without the server: a datagram socket exchanges nothing. A server
     /// that does not answer then counts as silent, even before the driver has reported the link as
     /// opened. Spec: chat.md 1.11.

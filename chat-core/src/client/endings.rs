@@ -94,6 +94,7 @@ impl ChatClient {
             "a connection ends once, in a state that has one"
         );
         let code = cause.code(opened);
+        self.name_address(&mut cause);
         // Counted before the connection drops them.
         let unsent = self
             .connection
@@ -149,6 +150,16 @@ impl ChatClient {
             }
             Some(end) => self.schedule_reconnect(end),
             None => {}
+        }
+    }
+
+    /// Names the address of a server that has not answered, so that the user can check it.
+    pub(super) fn name_address(&self, cause: &mut DisconnectCause) {
+        if let Some(connection) = &self.connection
+            && !connection.is_answered()
+            && let Some(address) = self.login.address_of(connection.server)
+        {
+            cause.address = address.to_text();
         }
     }
 

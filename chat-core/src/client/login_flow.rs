@@ -2,7 +2,7 @@
 
 use crate::address::ServerAddress;
 use crate::secret::Secret;
-use crate::state::{DisconnectCause, Step};
+use crate::state::{DisconnectCause, Server, Step};
 use crate::timers::{Timer, earlier};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -85,6 +85,14 @@ impl LoginFlow {
     /// The address of the name server in use, if there was a connect call.
     pub(super) fn address(&self) -> Option<&ServerAddress> {
         self.addresses.get(self.current)
+    }
+
+    /// The address of the server that is, or was last, connected to.
+    pub(super) fn address_of(&self, server: Server) -> Option<&ServerAddress> {
+        match server {
+            Server::NameServer => self.address(),
+            Server::FrontEnd => self.front_end.as_ref(),
+        }
     }
 
     /// Moves on to the next address, if there is one, and keeps the cause that ended the attempt at

@@ -128,11 +128,15 @@ impl ChatClient {
 
     /// Ends the connection whose network is gone: nothing is sent any more.
     fn abandon_connection(&mut self) {
-        let Some(connection) = self.connection.take() else {
+        let Some(connection) = &self.connection else {
             debug_assert!(false, "states 1 to 4 have a connection");
             return;
         };
         let mut cause = DisconnectCause::new(connection.server, CauseKind::NetworkChanged);
+        self.name_address(&mut cause);
+        let Some(connection) = self.connection.take() else {
+            return;
+        };
         self.note_unsent(&mut cause, connection.peer.unsent_messages());
         cause.earlier = self.login.take_earlier_causes();
         if !connection.peer.is_link_closed() {

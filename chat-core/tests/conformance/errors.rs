@@ -1,13 +1,13 @@
 //! Errors and disconnecting: items 42 to 53.
 
 use crate::harness::{
-    Call, End, Seen, TOKEN, each, each_with, encryption_off, not_in_json, over_datagrams,
-    where_keys_are_exchanged,
+    APP_ID, APP_VERSION, Call, End, Harness, Seen, TOKEN, each, each_with, encryption_off,
+    not_in_json, over_datagrams, where_keys_are_exchanged,
 };
 use chat_core::{
-    CauseKind, ChatClient, Event, KeyExchangeFailure, LinkError, LinkErrorKind, LinkInput,
-    Listener, PeerErrorCode, PrivateOptions, PublishOptions, RequestError, Server, State, Step,
-    SubscribeOptions,
+    CauseKind, ChatClient, ChatConfig, Event, KeyExchangeFailure, LinkError, LinkErrorKind,
+    LinkInput, Listener, PeerErrorCode, PrivateOptions, PublishOptions, RequestError, Server,
+    State, Step, SubscribeOptions,
 };
 use std::time::Duration;
 
@@ -562,4 +562,93 @@ fn without_encryption_ends_have_the_same_codes() {
             harness.expect(&[Seen::State(State::Error), Seen::Error(1000 + digit)]);
         });
     }
+}
+
+/// Everything that a user can check is in the text: that nothing answered, and where.
+#[test]
+fn an_end_without_any_answer_names_the_address() {
+    const TWO: [&str; 2] = ["one.example:1", "[::1]:2"];
+    each(|harness| {
+        let row = harness.row;
+        let addresses = TWO.map(|address| row.address(address));
+        let config = ChatConfig::new(addresses.clone(), APP_ID, APP_VERSION);
+        let mut harness = Harness::on_row(row, row.configure(config));
+        harness.connect(None);
+        harness.answers = false;
+        for _ in TWO {
+            if row.is_datagrams() {
+                harness.accept();
+                harness.advance_ms(15_000);
+            } else {
+                harness.fail(LinkErrorKind::Refused, "nothing listens");
+            }
+        }
+        let (_, cause, text) = harness.error();
+        let [first, last] = addresses;
+        // Without a scheme, it is UDP.
+        assert!(cause.earlier[0].address.ends_with(&first) && cause.address.ends_with(&last));
+        assert!(text.contains(&first) && text.contains(&last), "{text}");
+        if row.is_datagrams() {
+            assert_eq!(text.matches("no answer came").count(), 2, "{text}");
+            assert!(!text.contains("stopped acknowledging"), "{text}");
+        }
+    });
+}
+
+#[test]
+fn an_end_after_an_answer_names_no_address() {
+    over_datagrams(|mut harness| {
+        harness.go_to(State::ConnectedToFrontEnd);
+        let gives_up_ms = harness.fall_silent();
+        harness.advance_ms(gives_up_ms);
+        let (_, cause, text) = harness.error();
+        assert_eq!(cause.address.as_str(), "");
+        assert!(text.contains("stopped acknowledging"), "{text}");
+    });
+    each(|mut harness| {
+        harness.go_to(State::ConnectedToFrontEnd);
+        harness.close();
+        let (_, cause, text) = harness.error();
+        assert_eq!(cause.address.as_str(), "");
+        assert!(!text.contains("://"), "{text}");
+    });
+}
+
+#[test]
+fn a_wrong_state_states_the_next_step() {
+    each(|mut harness| {
+        let options = PublishOptions::new();
+        for (state, step) in [
+            (State::Uninitialized, "connect first"),
+            (
+                State::ConnectingToNameServer,
+                "once the state is ConnectedToFrontEnd",
+            ),
+            (State::ConnectedToNameServer, "choose a region"),
+            (
+                State::ConnectingToFrontEnd,
+                "once the state is ConnectedToFrontEnd",
+            ),
+            (State::Disconnected, "connect again"),
+            (State::Error, "call reconnect"),
+        ] {
+            let mut harness = Harness::on_row(harness.row, harness.row.config());
+            harness.go_to(state);
+            let error = harness
+                .client
+                .publish_message("a", "b", &options)
+                .unwrap_err();
+            let text = error.to_string();
+            assert!(
+                text.contains(&format!("in state {state}: ")) && text.contains(step),
+                "{text}"
+            );
+        }
+        harness.go_to(State::ConnectedToFrontEnd);
+        let error = harness.client.get_regions().unwrap_err();
+        assert!(
+            error.to_string().ends_with("call disconnect first"),
+            "{error}"
+        );
+    });
 }

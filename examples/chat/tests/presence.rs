@@ -306,11 +306,11 @@ fn rejected_commands_are_not_sent() {
     for (line, expected) in [
         (
             "op 199",
-            "the call is not allowed in state Uninitialized: connect or disconnect first",
+            "the call is not allowed in state Uninitialized: connect first",
         ),
         (
             "reconnect",
-            "the call is not allowed in state ConnectedToFrontEnd: connect or disconnect first",
+            "the call is not allowed in state ConnectedToFrontEnd: call disconnect first",
         ),
         ("friends a,,b", "user id must not be empty"),
         ("subscribe-opts a,b publish=true", "for one channel"),

@@ -343,9 +343,10 @@ fn rejected_commands_do_not_end_the_run() {
         .filter(|command| command["ok"] == false)
         .collect();
     assert_eq!(rejected.len(), 7, "{rejected:?}");
-    assert_eq!(
-        rejected[0]["error"],
-        "the call is not allowed in state Uninitialized: connect or disconnect first"
+    let error = rejected[0]["error"].as_str().unwrap();
+    assert!(
+        error.starts_with("the call is not allowed in state Uninitialized: connect first"),
+        "{error}"
     );
     assert_eq!(output.states(), [1, 2, 3, 4, 10]);
     assert!(output.events("ChatMessages").is_empty());
