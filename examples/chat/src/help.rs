@@ -321,6 +321,19 @@ pub(crate) fn names(commands: &str) -> impl Iterator<Item = &str> {
         .filter_map(|entry| entry.split(' ').next())
 }
 
+/// How one command of `run` is written: a line for each of its forms, and none if there is none of this
+/// name.
+pub(crate) fn usages(name: &str) -> Vec<String> {
+    let is_form = |entry: &&str| entry.split(' ').next() == Some(name);
+    let commands = commands();
+    let entries = commands.lines().filter_map(|line| line.strip_prefix("  "));
+    entries
+        .filter(is_form)
+        // The explanation begins behind two spaces.
+        .map(|entry| entry.split("  ").next().unwrap_or(entry).to_owned())
+        .collect()
+}
+
 /// The explanation of one command of `run`; empty if there is none of this name.
 pub(crate) fn of_command(name: &str) -> String {
     let mut text = String::new();

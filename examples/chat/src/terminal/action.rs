@@ -112,38 +112,55 @@ fn parse_command(command: &str, target: &Target) -> Result<Action, String> {
     let rest = rest.trim();
     let needed = |what: &str| -> Result<&str, String> {
         if rest.is_empty() {
-            Err(format!("/{name} needs {what}"))
+            Err(format!("/{name} needs {what}: write {}", usage_of(name)))
         } else {
             Ok(rest)
         }
     };
     // Tabs show names as #channel and @user, so that is how they are written, too.
     let names = |text: &str, sign: char| {
-        text.split([' ', ','])
-            .map(|name| without(sign, name))
-            .filter(|name| !name.is_empty())
-            .map(str::to_owned)
-            .collect::<Vec<_>>()
+        let names = text.split([' ', ',']).map(|name| without(sign, name));
+        let names = names.filter(|name| !name.is_empty()).map(str::to_owned);
+        let names: Vec<_> = names.collect();
+        if names.is_empty() {
+            Err(format!("/{name} needs a name: write {}", usage_of(name)))
+        } else {
+            Ok(names)
+        }
     };
     let channel = || match target {
         Target::Channel(channel) => Ok(channel.clone()),
         _ => Err(format!("/{name} is for channels: choose the tab of one")),
     };
     Ok(match name {
-        "join" | "j" => Action::Join(names(needed("a channel")?, '#')),
+        "join" | "j" => Action::Join(names(needed("a channel")?, '#')?),
         "part" | "close" => match (rest, target) {
             ("", Target::Channel(channel)) => Action::Part(channel.clone()),
             ("", Target::Private(_)) => Action::Close,
             ("", Target::Log) => return Err("this tab stays".into()),
             (channel, _) => Action::Part(without('#', channel).to_owned()),
         },
-        "msg" | "m" => match needed("a user and a text")?.split_once(' ') {
-            Some((user, text)) => Action::Private {
-                user: without('@', user).into(),
-                text: text.trim().into(),
-            },
-            None => return Err(format!("the text is missing: /msg {rest} hello")),
-        },
+        "msg" | "m" => {
+            let (user, text) = needed("a user and a text")?
+                .split_once(' ')
+                .unwrap_or((rest, ""));
+            let (user, text) = (without('@', user), text.trim());
+            let usage = usage_of(name);
+            if user.is_empty() {
+                return Err(format!(
+                    "the user is missing: write {usage}, as /msg bob hello"
+                ));
+            }
+            if text.is_empty() {
+                return Err(format!(
+                    "the text for {user} is missing: write {usage}, as /msg {user} hello"
+                ));
+            }
+            Action::Private {
+                user: user.into(),
+                text: text.into(),
+            }
+        }
         "status" => {
             let (status, text) = needed("a status: online, away, dnd, lfg, playing, invisible")?
                 .split_once(' ')
@@ -157,8 +174,8 @@ fn parse_command(command: &str, target: &Target) -> Result<Action, String> {
         "friend" | "friends" => {
             let users = needed("a user; -USER removes one")?;
             match users.strip_prefix('-') {
-                Some(users) => Action::RemoveFriends(names(users, '@')),
-                None => Action::AddFriends(names(users, '@')),
+                Some(users) => Action::RemoveFriends(names(users, '@')?),
+                None => Action::AddFriends(names(users, '@')?),
             }
         }
         "prop" | "props" => {
@@ -206,6 +223,20 @@ fn parse_command(command: &str, target: &Target) -> Result<Action, String> {
 /// The name as the server knows it. A name that begins with the sign itself needs it twice.
 fn without(sign: char, name: &str) -> &str {
     name.strip_prefix(sign).unwrap_or(name)
+}
+
+/// How a command is written: `/msg USER TEXT`. A short form of it is shown as the long one.
+fn usage_of(name: &str) -> &'static str {
+    let long = match name {
+        "j" => "join",
+        "m" => "msg",
+        "friends" => "friend",
+        "props" => "prop",
+        name => name,
+    };
+    let mut usages = COMMANDS.iter().map(|(usage, _)| *usage);
+    let is_meant = |usage: &&str| command_of(usage).strip_prefix('/') == Some(long);
+    usages.find(is_meant).unwrap_or("/help lists the commands")
 }
 
 /// The command of a usage, with its slash.
@@ -345,8 +376,17 @@ mod tests {
             ("/joim", "did you mean /join?"),
             ("/joiin a", "did you mean /join?"),
             ("/jin a", "did you mean /join?"),
-            ("/msg bob", "/msg bob hello"),
-            ("/join", "a channel"),
+            (
+                "/msg bob",
+                "the text for bob is missing: write /msg USER TEXT",
+            ),
+            ("/m bob", "/msg bob hello"),
+            ("/msg", "needs a user and a text: write /msg USER TEXT"),
+            ("/m", "/msg USER TEXT"),
+            ("/join", "a channel: write /join CHANNEL .."),
+            ("/join ,", "/join CHANNEL"),
+            ("/friend -", "/friend [-]USER"),
+            ("/msg @ hi", "/msg USER TEXT"),
             ("/status sleepy", "online, away"),
             ("/prop k=v", "choose the tab"),
             ("/part", "stays"),

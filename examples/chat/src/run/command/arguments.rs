@@ -51,7 +51,12 @@ impl<'a> Rest<'a> {
                 conditions.push(condition);
                 self.0 = rest;
             } else if wait.is_none() {
-                wait = Some(time(self.next().unwrap_or_default())?);
+                let word = self.next().unwrap_or_default();
+                wait = Some(time(word).map_err(|_| {
+                    format!(
+                        "{word:?} is neither a time in seconds nor FIELD=VALUE, such as sender=bob"
+                    )
+                })?);
             } else if conditions.is_empty() {
                 let filter = Filter::contains(self.trimmed());
                 return Ok((wait.unwrap_or(DEFAULT_WAIT), filter));

@@ -105,8 +105,15 @@ pub(crate) enum Message {
 impl Command {
     /// Parses a line.
     pub(crate) fn parse(line: &str) -> Result<Self, String> {
-        Self::parse_rest(Rest(line))
-            .map_err(|error| format!("{error}; photon-chat run --help explains the commands"))
+        Self::parse_rest(Rest(line)).map_err(|error| {
+            let usages = help::usages(Rest(line).next().unwrap_or_default());
+            let usage = if usages.is_empty() {
+                String::new()
+            } else {
+                format!("; write {}", usages.join(" or "))
+            };
+            format!("{error}{usage}; photon-chat run --help explains the commands")
+        })
     }
 
     fn parse_rest(mut rest: Rest<'_>) -> Result<Self, String> {

@@ -407,6 +407,13 @@ fn errors_name_the_faulty_argument() {
         ("sleep 1e300", "seconds"),
         ("wait", "missing"),
         ("wait Gap soon", "seconds"),
+        (
+            "wait ChatMessages sender",
+            "\"sender\" is neither a time in seconds nor FIELD=VALUE, such as sender=bob; write wait \
+             EVENT [S] [FIELD=VALUE ..] or wait EVENT S SUBSTRING;",
+        ),
+        ("publish lobby", "write publish CH TEXT"),
+        ("private bob", "write private USER TEXT"),
         ("wait Gaps", "use one of StateChanged, Error"),
         ("wait Command 1 x", "use one of StateChanged, Error"),
         ("wait-count gap 1 1", "use one of StateChanged, Error"),
