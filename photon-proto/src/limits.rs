@@ -16,7 +16,8 @@ pub struct Limits {
     /// an error.
     pub max_depth: u32,
     /// The maximum number of values in a message, including those that take no bytes. Elements of
-    /// bool, byte, short, int, long, float and double arrays do not count, only their memory.
+    /// bool, byte, short, int, long, float and double arrays do not count, only their memory. Each
+    /// level of the nested value type that a Dictionary declares counts as a value.
     /// Default 65,536.
     pub max_values: u32,
     /// The maximum memory of a decoded message, in bytes. It is charged before it is reserved.
@@ -95,6 +96,11 @@ impl Budget {
             steps: 0,
             exhausted: None,
         }
+    }
+
+    /// How many more levels of nesting are allowed.
+    pub(crate) const fn depth_left(&self) -> u32 {
+        self.depth
     }
 
     /// How many more values fit, as if nothing had been taken back: the work of a value was done

@@ -3,107 +3,180 @@
 
 use crate::error::{DecodeError, DecodeErrorKind, EncodeError, EncodeErrorKind};
 use crate::value::{Array, Type, Value};
-use alloc::boxed::Box;
 use alloc::vec::Vec;
+use bytes::Bytes;
 
-/// Combines the decoded elements of an array of arrays, which must have one type.
+/// The elements of an array of arrays while it is decoded. All must have one type.
 ///
 /// An array of byte arrays is a kind of its own. An empty array of arrays has no element type on
 /// the wire, so it decodes as an empty object array, which is therefore accepted wherever an array
 /// of arrays is.
-pub(super) fn gather_arrays(elements: Vec<Value>, at: usize) -> Result<Value, DecodeError> {
-    let mixed = || DecodeError::new(DecodeErrorKind::MixedTypes, at, "array of arrays");
-    let array = match elements.first() {
-        // wire.md 4.1 and 5.2: an empty array of arrays reads as an empty list.
-        None => Array::Object(Vec::new()),
-        Some(Value::Bytes(_)) => Array::Bytes(
-            elements
-                .into_iter()
-                .map(|element| match element {
-                    Value::Bytes(bytes) => Ok(bytes),
-                    _ => Err(mixed()),
-                })
-                .collect::<Result<_, _>>()?,
-        ),
-        Some(_) => {
-            let arrays = elements
-                .into_iter()
-                .map(|element| match element {
-                    Value::Array(array) => Ok(array),
-                    _ => Err(mixed()),
-                })
-                .collect::<Result<Vec<_>, _>>()?;
-            Shape::common(&arrays).ok_or_else(mixed)?;
-            Array::Array(arrays)
+pub(super) struct ArrayOfArrays {
+    count: usize,
+    elements: Elements,
+    /// The shape of those so far; `None` once they have different ones.
+    shape: Option<Shape>,
+}
+
+enum Elements {
+    None,
+    Arrays(Vec<Array>),
+    Bytes(Vec<Bytes>),
+}
+
+impl ArrayOfArrays {
+    /// An array of `count` elements. The caller charges for them, as values.
+    pub(super) const fn new(count: usize) -> Self {
+        Self {
+            count,
+            elements: Elements::None,
+            shape: None,
         }
-    };
-    Ok(Value::Array(array))
+    }
+
+    /// Adds an element and its shape. Each array passes its own on to the one around it: looking for it
+    /// again at every level would cost the product of depth and size.
+    pub(super) fn push(&mut self, (element, shape): (Value, Shape)) {
+        match (&mut self.elements, element) {
+            (Elements::None, Value::Array(first)) => {
+                let mut all = Vec::with_capacity(self.count);
+                all.push(first);
+                self.elements = Elements::Arrays(all);
+                self.shape = Some(shape);
+            }
+            (Elements::None, Value::Bytes(first)) => {
+                let mut all = Vec::with_capacity(self.count);
+                all.push(first);
+                self.elements = Elements::Bytes(all);
+                self.shape = Some(shape);
+            }
+            (Elements::Arrays(all), Value::Array(array)) => {
+                all.push(array);
+                self.shape = self.shape.take().and_then(|common| common.and(shape));
+            }
+            (Elements::Bytes(all), Value::Bytes(bytes)) => all.push(bytes),
+            // One that is no array may come first, and what follows does not change that.
+            _ => (self.elements, self.shape) = (Elements::Arrays(Vec::new()), None),
+        }
+    }
+
+    /// Completes the array, whose type code is at `at`. Returns its shape as well.
+    pub(super) fn finish(self, at: usize) -> Result<(Value, Shape), DecodeError> {
+        let mixed = || DecodeError::new(DecodeErrorKind::MixedTypes, at, "array of arrays");
+        let (array, shape) = match self.elements {
+            // wire.md 4.1 and 5.2: an empty array of arrays reads as an empty list.
+            Elements::None => (Array::Object(Vec::new()), Shape::UNKNOWN),
+            Elements::Bytes(all) => (Array::Bytes(all), Shape::flat(Type::Bytes)),
+            Elements::Arrays(all) => {
+                let mut shape = self.shape.ok_or_else(mixed)?;
+                shape.levels += 1;
+                (Array::Array(all), shape)
+            }
+        };
+        Ok((Value::Array(array), shape))
+    }
 }
 
 /// Whether a value has the type that a dictionary declares. An empty array of arrays, which has no
 /// element type, matches every array of arrays.
 pub(super) fn declared_as(value: &Value, declared: &Type) -> bool {
     match (value, declared) {
-        (Value::Array(array), Type::Array(element)) => {
-            Shape::of(array).is_some_and(|shape| shape.fits(element))
+        (Value::Array(array), Type::Array(element)) => Shape::of(array).fits(element),
+        // Compared where they are: a copy of nested types takes an allocation for each.
+        (Value::Dictionary(map), Type::Dictionary(types)) => {
+            map.key == types.0 && map.value == types.1
         }
         _ => value.type_of() == *declared,
     }
 }
 
 /// The element type of an array, as far as it is known.
-enum Shape {
-    /// An empty object array: possibly an empty array of arrays of any kind.
-    Unknown,
-    Known(Type),
-    Arrays(Box<Shape>),
+#[derive(Debug)]
+pub(super) struct Shape {
+    /// How many arrays are around the innermost ones.
+    levels: u32,
+    /// The element type of these. `None` if all are empty object arrays: possibly empty arrays of
+    /// arrays of any kind.
+    element: Option<Type>,
 }
 
 impl Shape {
-    /// The shape of an array; `None` if its elements have different types.
-    fn of(array: &Array) -> Option<Self> {
-        Some(match array {
-            Array::Object(all) if all.is_empty() => Self::Unknown,
-            Array::Array(all) => Self::Arrays(Box::new(Self::common(all)?)),
-            _ => Self::Known(array.element_type()),
-        })
-    }
+    pub(super) const UNKNOWN: Self = Self {
+        levels: 0,
+        element: None,
+    };
 
-    /// The shape that all these arrays have; `None` if they have different ones.
-    fn common(arrays: &[Array]) -> Option<Self> {
-        let mut shapes = arrays.iter().map(Self::of);
-        let first = shapes.next().unwrap_or(Some(Self::Unknown))?;
-        shapes.try_fold(first, |common, shape| common.and(shape?))
-    }
-
-    fn and(self, other: Self) -> Option<Self> {
-        match (self, other) {
-            (Self::Unknown, Self::Unknown) => Some(Self::Unknown),
-            (
-                Self::Unknown,
-                known @ (Self::Arrays(_) | Self::Known(Type::Bytes | Type::Object)),
-            )
-            | (
-                known @ (Self::Arrays(_) | Self::Known(Type::Bytes | Type::Object)),
-                Self::Unknown,
-            ) => Some(known),
-            (Self::Known(one), Self::Known(other)) if one == other => Some(Self::Known(one)),
-            (Self::Arrays(one), Self::Arrays(other)) => {
-                one.and(*other).map(|shape| Self::Arrays(Box::new(shape)))
-            }
-            _ => None,
+    /// The shape of an array of anything but arrays.
+    const fn flat(element: Type) -> Self {
+        Self {
+            levels: 0,
+            element: Some(element),
         }
+    }
+
+    /// The shape of a decoded value. That of no array is of no meaning.
+    pub(super) fn of_value(value: &Value) -> Self {
+        match value {
+            Value::Array(array) => Self::of(array),
+            _ => Self::UNKNOWN,
+        }
+    }
+
+    /// The shape of a decoded array. Its elements have one type, so the first that is known is that of
+    /// all.
+    fn of(array: &Array) -> Self {
+        let all = match array {
+            Array::Object(all) if all.is_empty() => return Self::UNKNOWN,
+            Array::Array(all) => all,
+            _ => return Self::flat(array.element_type()),
+        };
+        let mut deepest = Self::UNKNOWN;
+        for inner in all {
+            let shape = Self::of(inner);
+            if shape.element.is_some() || shape.levels > deepest.levels {
+                deepest = shape;
+            }
+            if deepest.element.is_some() {
+                break;
+            }
+        }
+        deepest.levels += 1;
+        deepest
+    }
+
+    /// The shape that both kinds of arrays have; `None` if they have different ones.
+    fn and(self, other: Self) -> Option<Self> {
+        let (deeper, other) = if self.levels < other.levels {
+            (other, self)
+        } else {
+            (self, other)
+        };
+        if deeper.levels > other.levels {
+            return other.element.is_none().then_some(deeper);
+        }
+        let element = match (deeper.element, other.element) {
+            (None, None) => None,
+            (Some(known), None) | (None, Some(known)) => {
+                // An empty array of arrays may be one of byte arrays, or of lists.
+                Some(matches!(known, Type::Bytes | Type::Object).then_some(known)?)
+            }
+            (Some(one), Some(other)) => Some((one == other).then_some(one)?),
+        };
+        Some(Self { element, ..other })
     }
 
     /// Whether an array of this shape can have elements of this type.
     fn fits(&self, element: &Type) -> bool {
-        match (self, element) {
-            (Self::Unknown, element) => {
-                matches!(element, Type::Array(_) | Type::Bytes | Type::Object)
-            }
-            (Self::Known(known), element) => known == element,
-            (Self::Arrays(inner), Type::Array(element)) => inner.fits(element),
-            (Self::Arrays(_), _) => false,
+        let mut element = element;
+        for _ in 0..self.levels {
+            let Type::Array(inner) = element else {
+                return false;
+            };
+            element = inner;
+        }
+        match &self.element {
+            None => matches!(element, Type::Array(_) | Type::Bytes | Type::Object),
+            Some(known) => known == element,
         }
     }
 }

@@ -359,6 +359,8 @@ fn walk(
             Protocol::V18 => v18::skip_scalar(r, code)?,
         };
         if !scalar {
+            // A head takes several times as long as a value.
+            parts.step(r, 2 * STEPS)?;
             match protocol {
                 Protocol::V16 => v16::begin_container(r, parts, code)?,
                 Protocol::V18 => v18::begin_container(r, parts, code)?,

@@ -1,6 +1,7 @@
 //! The examples of wire.md 4 and 5, and cases that they do not cover.
 
 mod texts;
+mod work;
 mod writer;
 
 use super::{Encode, Protocol, ValueWriter, Written, decode_value, decode_value_ref, encode_value};

@@ -1,7 +1,7 @@
 //! Decodes values of GpBinary 1.6.
 
 use super::code;
-use crate::codec::arrays::gather_arrays;
+use crate::codec::arrays::{ArrayOfArrays, Shape};
 use crate::codec::common::{blob, containers, elements, fits, numbers, texts, utf8, values};
 use crate::codec::map::Pairs;
 use crate::codec::message_value::{boxed, decode_event, decode_request, decode_response};
@@ -75,7 +75,7 @@ pub(in crate::codec) fn decode_container(
             let count = count(r, 2, "string array count")?;
             Value::Array(Array::String(texts(V16, r, b, count)?))
         }
-        code::ARRAY => typed_array(r, b)?,
+        code::ARRAY => typed_array(r, b)?.0,
         code::OBJECT_ARRAY => Value::Array(Array::Object(objects(r, b)?)),
         code::HASHTABLE => Value::Hashtable(hashtable(r, b)?),
         code::DICTIONARY => Value::Dictionary(dictionary(r, b)?),
@@ -142,8 +142,9 @@ pub(in crate::codec) fn objects(
     values(V16, r, b, count)
 }
 
-/// Decodes a typed array. The caller has charged for its depth. Spec: wire.md 4.1.
-fn typed_array(r: &mut Reader<'_>, b: &mut Budget) -> Result<Value, DecodeError> {
+/// Decodes a typed array, and returns its shape as well. The caller has charged for its depth.
+/// Spec: wire.md 4.1.
+fn typed_array(r: &mut Reader<'_>, b: &mut Budget) -> Result<(Value, Shape), DecodeError> {
     let start = r.offset();
     let count = count(r, 0, "array count")?;
     let at = r.offset();
@@ -153,7 +154,8 @@ fn typed_array(r: &mut Reader<'_>, b: &mut Budget) -> Result<Value, DecodeError>
     let array = match code {
         code::BYTE => {
             let bytes = r.take(count, "byte array")?;
-            return Ok(Value::Bytes(blob(r, b, bytes, "byte array")?));
+            let bytes = Value::Bytes(blob(r, b, bytes, "byte array")?);
+            return Ok((bytes, Shape::UNKNOWN));
         }
         code::BOOL => Array::Bool(numbers(r, b, count, |[byte]: [u8; 1]| byte != 0)?),
         code::SHORT => Array::Short(numbers(r, b, count, i16::from_be_bytes)?),
@@ -198,14 +200,33 @@ fn typed_array(r: &mut Reader<'_>, b: &mut Budget) -> Result<Value, DecodeError>
         }
         // wire.md 4.1: elements of type "object array" are a list of object arrays.
         code::OBJECT_ARRAY => {
-            let arrays = containers(r, b, count, |r, b| {
-                Ok(Value::Array(Array::Object(objects(r, b)?)))
-            })?;
-            return gather_arrays(arrays, at);
+            return arrays(r, b, (count, at), |r, b| {
+                let list = Value::Array(Array::Object(objects(r, b)?));
+                let shape = Shape::of_value(&list);
+                Ok((list, shape))
+            });
         }
-        _ => return gather_arrays(containers(r, b, count, typed_array)?, at),
+        _ => return arrays(r, b, (count, at), typed_array),
     };
-    Ok(Value::Array(array))
+    let array = Value::Array(array);
+    let shape = Shape::of_value(&array);
+    Ok((array, shape))
+}
+
+/// Decodes `count` arrays, which `read` decodes. `at` is the position of their type code.
+fn arrays(
+    r: &mut Reader<'_>,
+    b: &mut Budget,
+    (count, at): (usize, usize),
+    read: impl Fn(&mut Reader<'_>, &mut Budget) -> Result<(Value, Shape), DecodeError>,
+) -> Result<(Value, Shape), DecodeError> {
+    b.values(count, r.offset(), "array")?;
+    b.memory(count, size_of::<Value>(), r.offset(), "array")?;
+    let mut all = ArrayOfArrays::new(count);
+    for _ in 0..count {
+        all.push(b.nested(r.offset(), |b| read(r, b))?);
+    }
+    all.finish(at)
 }
 
 /// The minimum length of an element of a typed array. Rejects codes that cannot be element types.

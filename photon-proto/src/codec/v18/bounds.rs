@@ -1,8 +1,9 @@
 //! The parts of containers, for [`find_end`](crate::codec::find_end).
 
 use super::code;
-use super::decode::{count, custom_array, min_width, packed_bools};
+use super::decode::{count, custom_array, packed_bools};
 use super::skip::{skip_ints, skip_longs};
+use super::types::min_width;
 use crate::codec::bounds::{Part, Parts, number};
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::reader::Reader;
@@ -20,7 +21,7 @@ pub(in crate::codec) fn begin_container(
     let counted = |r: &mut Reader<'_>| count(r, 1, "array count").map(number);
     let part = match code {
         code::DICTIONARY => {
-            let types = types(r)?;
+            let types = types(r, parts)?;
             return begin_map(r, parts, types);
         }
         code::HASHTABLE => return begin_map(r, parts, [code::UNTYPED; 2]),
@@ -55,7 +56,7 @@ pub(in crate::codec) fn begin_container(
             Part::Declared(number(count), code::STRING)
         }
         code::DICTIONARY_ARRAY => {
-            let types = types(r)?;
+            let types = types(r, parts)?;
             Part::Maps(counted(r)?, types)
         }
         code::HASHTABLE_ARRAY => Part::Maps(counted(r)?, [code::UNTYPED; 2]),
@@ -65,7 +66,7 @@ pub(in crate::codec) fn begin_container(
 }
 
 /// Takes the declared types of a Dictionary. Whether they are allowed does not matter here.
-fn types(r: &mut Reader<'_>) -> Result<[u8; 2], DecodeError> {
+fn types(r: &mut Reader<'_>, parts: &mut Parts) -> Result<[u8; 2], DecodeError> {
     let types = r.array::<2>("dictionary types")?;
     let [key, mut described] = types;
     // The declaration of such a key would have to go on, but no reader defines how.
@@ -76,6 +77,7 @@ fn types(r: &mut Reader<'_>) -> Result<[u8; 2], DecodeError> {
         return Err(r.error(DecodeErrorKind::ContainerAsKey, "dictionary key type"));
     }
     loop {
+        parts.step(r, 1)?;
         described = match described {
             code::DICTIONARY => {
                 let [_key, value] = r.array("dictionary types")?;

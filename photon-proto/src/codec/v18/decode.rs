@@ -1,17 +1,17 @@
 //! Decodes values of GpBinary 1.8.
 
 use super::code;
-use crate::codec::arrays::{declared_as, gather_arrays};
+use super::types::{DictionaryTypes, min_width};
+use crate::codec::arrays::{ArrayOfArrays, Shape, declared_as};
 use crate::codec::common::{blob, containers, elements, fits, numbers, texts, utf8, values};
 use crate::codec::map::Pairs;
 use crate::codec::message_value::{boxed, decode_event, decode_request, decode_response};
 use crate::codec::value_ref::{Fixed, ValueRef};
-use crate::codec::{Protocol, decode_payload};
+use crate::codec::{Protocol, decode_payload, type_code};
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::limits::Budget;
 use crate::reader::Reader;
 use crate::value::{Array, Dictionary, Hashtable, Type, Value};
-use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 const V18: Protocol = Protocol::V18;
@@ -100,10 +100,7 @@ pub(in crate::codec) fn decode_container(
         code::REQUEST => return Ok(Value::Request(boxed(V18, r, b, decode_request)?)),
         code::RESPONSE => return Ok(Value::Response(boxed(V18, r, b, decode_response)?)),
         code::EVENT => return Ok(Value::Event(boxed(V18, r, b, decode_event)?)),
-        code::ARRAYS => {
-            let count = count(r, 1, "array count")?;
-            return gather_arrays(values(V18, r, b, count)?, at);
-        }
+        code::ARRAYS => return Ok(arrays(r, b, at)?.0),
         code::OBJECT_ARRAY => Array::Object(objects(r, b)?),
         code::BOOL_ARRAY => Array::Bool(bools(r, b)?),
         code::SHORT_ARRAY => Array::Short(fixed(r, b, i16::from_le_bytes)?),
@@ -137,12 +134,13 @@ pub(in crate::codec) fn decode_container(
             }
         }
         code::DICTIONARY_ARRAY => {
-            let types = dictionary_types(r, b)?;
+            let declared = DictionaryTypes::read(r, b)?;
+            let (key, value) = declared.types();
             let count = count(r, 1, "array count")?;
-            let elements = containers(r, b, count, |r, b| pairs(r, b, &types))?;
+            let elements = containers(r, b, count, |r, b| pairs(r, b, &declared, &value))?;
             Array::Dictionary {
-                key: types.key,
-                value: types.value,
+                key,
+                value,
                 elements,
             }
         }
@@ -153,6 +151,26 @@ pub(in crate::codec) fn decode_container(
         _ => return Err(unknown(code, at)),
     };
     Ok(Value::Array(array))
+}
+
+/// Decodes an array of arrays whose type code is at `at`. Returns its shape as well.
+fn arrays(r: &mut Reader<'_>, b: &mut Budget, at: usize) -> Result<(Value, Shape), DecodeError> {
+    let count = count(r, 1, "array count")?;
+    b.memory(count, size_of::<Value>(), r.offset(), "array")?;
+    let mut all = ArrayOfArrays::new(count);
+    for _ in 0..count {
+        let (code, at) = type_code(r, b)?;
+        all.push(if code == code::ARRAYS {
+            // Not replaced by itself if it cannot be decoded: the array around it would then have
+            // elements of two types, and would be replaced as well.
+            b.nested(at, |b| arrays(r, b, at))?
+        } else {
+            let value = decode_payload(V18, r, b, code, at)?;
+            let shape = Shape::of_value(&value);
+            (value, shape)
+        });
+    }
+    all.finish(at)
 }
 
 pub(super) fn unknown(code: u8, at: usize) -> DecodeError {
@@ -299,159 +317,11 @@ pub(in crate::codec) fn hashtable(
     Ok(Hashtable(pairs.last_wins()))
 }
 
-/// The declared types of a Dictionary, as type codes on the wire and as types.
-pub(super) struct DictionaryTypes {
-    key_code: u8,
-    value_code: u8,
-    key: Type,
-    value: Type,
-}
-
-impl DictionaryTypes {
-    pub(super) const fn codes(&self) -> [u8; 2] {
-        [self.key_code, self.value_code]
-    }
-
-    /// Decodes the number of pairs and compares it with the remaining input.
-    ///
-    /// A declared type such as "int zero" needs no bytes per key. The input then does not bound the
-    /// number of pairs, but all keys are equal, so that more than one pair is an error.
-    pub(super) fn count(&self, r: &mut Reader<'_>) -> Result<usize, DecodeError> {
-        let at = r.offset();
-        let [key, value] = self.codes().map(min_width);
-        let count = count(r, key + value, "dictionary count")?;
-        if key == 0 && count > 1 {
-            return Err(DecodeError::new(
-                DecodeErrorKind::DuplicateKey,
-                at,
-                "dictionary key",
-            ));
-        }
-        Ok(count)
-    }
-}
-
-/// The minimum length of a value of a declared type.
-pub(super) const fn min_width(code: u8) -> usize {
-    match code {
-        code::BYTE_ZERO
-        | code::SHORT_ZERO
-        | code::INT_ZERO
-        | code::LONG_ZERO
-        | code::FLOAT_ZERO
-        | code::DOUBLE_ZERO => 0,
-        _ => 1,
-    }
-}
-
-/// Decodes the two declared types of a Dictionary. Spec: wire.md 5.3.
-pub(super) fn dictionary_types(
-    r: &mut Reader<'_>,
-    b: &mut Budget,
-) -> Result<DictionaryTypes, DecodeError> {
-    let at = r.offset();
-    let key_code = r.u8("dictionary key type")?;
-    let key = scalar_type(key_code).ok_or_else(|| {
-        let kind = match key_code {
-            code::DICTIONARY
-            | code::HASHTABLE
-            | code::OBJECT_ARRAY
-            | code::REQUEST
-            | code::RESPONSE
-            | code::EVENT
-            | code::ARRAYS..=code::HASHTABLE_ARRAY => DecodeErrorKind::ContainerAsKey,
-            _ => DecodeErrorKind::TypeNotAllowed(key_code),
-        };
-        DecodeError::new(kind, at, "dictionary key type")
-    })?;
-    let (value_code, value) = value_type(r, b)?;
-    Ok(DictionaryTypes {
-        key_code,
-        value_code,
-        key,
-        value,
-    })
-}
-
-fn value_type(r: &mut Reader<'_>, b: &mut Budget) -> Result<(u8, Type), DecodeError> {
-    let at = r.offset();
-    let code = r.u8("dictionary value type")?;
-    let value = match code {
-        code::DICTIONARY => {
-            b.memory(1, size_of::<(Type, Type)>(), at, "dictionary value type")?;
-            let nested = b.nested(at, |b| dictionary_types(r, b))?;
-            Type::Dictionary(Box::new((nested.key, nested.value)))
-        }
-        code::ARRAYS => {
-            b.memory(1, size_of::<Type>(), at, "dictionary value type")?;
-            let (inner, element) = b.nested(at, |b| value_type(r, b))?;
-            let array =
-                matches!(inner, code::ARRAYS | code::BYTES) || matches!(element, Type::Array(_));
-            if !array {
-                let kind = DecodeErrorKind::TypeNotAllowed(inner);
-                return Err(DecodeError::new(kind, at + 1, "dictionary value type"));
-            }
-            Type::Array(Box::new(element))
-        }
-        code => {
-            b.memory(1, size_of::<Type>(), at, "dictionary value type")?;
-            flat_type(code).ok_or(DecodeError::new(
-                DecodeErrorKind::TypeNotAllowed(code),
-                at,
-                "dictionary value type",
-            ))?
-        }
-    };
-    Ok((code, value))
-}
-
-/// The declared types that are allowed for keys and values. A variant of a type, such as "int
-/// zero", means that type. Spec: wire.md 5.3.
-fn scalar_type(code: u8) -> Option<Type> {
-    Some(match code {
-        code::UNTYPED => Type::Object,
-        code::BOOL => Type::Bool,
-        code::BYTE | code::BYTE_ZERO => Type::Byte,
-        code::SHORT | code::SHORT_ZERO => Type::Short,
-        code::FLOAT | code::FLOAT_ZERO => Type::Float,
-        code::DOUBLE | code::DOUBLE_ZERO => Type::Double,
-        code::STRING => Type::String,
-        code::INT | code::INT_ZERO | code::INT_1..=code::INT_2_NEGATIVE => Type::Int,
-        code::LONG | code::LONG_ZERO | code::LONG_1..=code::LONG_2_NEGATIVE => Type::Long,
-        _ => return None,
-    })
-}
-
-/// The declared value types that need no further description.
-fn flat_type(code: u8) -> Option<Type> {
-    let array = |element| Some(Type::Array(Box::new(element)));
-    match code {
-        code::HASHTABLE => Some(Type::Hashtable),
-        code::REQUEST => Some(Type::Request),
-        code::RESPONSE => Some(Type::Response),
-        code::EVENT => Some(Type::Event),
-        code::BYTES => Some(Type::Bytes),
-        code::OBJECT_ARRAY => array(Type::Object),
-        code::BOOL_ARRAY => array(Type::Bool),
-        code::SHORT_ARRAY => array(Type::Short),
-        code::FLOAT_ARRAY => array(Type::Float),
-        code::DOUBLE_ARRAY => array(Type::Double),
-        code::STRING_ARRAY => array(Type::String),
-        code::INT_ARRAY => array(Type::Int),
-        code::LONG_ARRAY => array(Type::Long),
-        code::HASHTABLE_ARRAY => array(Type::Hashtable),
-        code => scalar_type(code),
-    }
-}
-
 fn dictionary(r: &mut Reader<'_>, b: &mut Budget) -> Result<Dictionary, DecodeError> {
-    let types = dictionary_types(r, b)?;
-    let pairs = pairs(r, b, &types)?;
-    Ok(Dictionary {
-        key: types.key,
-        value: types.value,
-        pairs,
-    })
+    let declared = DictionaryTypes::read(r, b)?;
+    let (key, value) = declared.types();
+    let pairs = pairs(r, b, &declared, &value)?;
+    Ok(Dictionary { key, value, pairs })
 }
 
 /// Decodes a key or value of a map. Its type is declared, or precedes it. The map has charged for
@@ -472,21 +342,41 @@ pub(in crate::codec) const fn carries_codes(declared: u8) -> bool {
     matches!(declared, code::UNTYPED | code::ARRAYS)
 }
 
+/// Decodes the number of pairs of a Dictionary and compares it with the remaining input.
+///
+/// A declared type such as "int zero" needs no bytes per key. The input then does not bound the
+/// number of pairs, but all keys are equal, so that more than one pair is an error.
+pub(super) fn pair_count(r: &mut Reader<'_>, types: [u8; 2]) -> Result<usize, DecodeError> {
+    let at = r.offset();
+    let [key, value] = types.map(min_width);
+    let count = count(r, key + value, "dictionary count")?;
+    if key == 0 && count > 1 {
+        return Err(DecodeError::new(
+            DecodeErrorKind::DuplicateKey,
+            at,
+            "dictionary key",
+        ));
+    }
+    Ok(count)
+}
+
 fn pairs(
     r: &mut Reader<'_>,
     b: &mut Budget,
-    types: &DictionaryTypes,
+    types: &DictionaryTypes<'_>,
+    value_type: &Type,
 ) -> Result<Vec<(Value, Value)>, DecodeError> {
     let at = r.offset();
-    let count = types.count(r)?;
-    let nested = matches!(types.value_code, code::DICTIONARY | code::ARRAYS);
+    let count = pair_count(r, types.codes())?;
+    let [key_code, value_code] = types.codes();
+    let nested = matches!(value_code, code::DICTIONARY | code::ARRAYS);
     let mut pairs = Pairs::reserve(r, b, count, "dictionary count")?;
     for _ in 0..count {
         let key_at = r.offset();
-        let key = key_or_value(r, b, types.key_code)?;
+        let key = key_or_value(r, b, key_code)?;
         let value_at = r.offset();
-        let value = key_or_value(r, b, types.value_code)?;
-        if nested && !declared_as(&value, &types.value) {
+        let value = key_or_value(r, b, value_code)?;
+        if nested && !declared_as(&value, value_type) {
             return Err(DecodeError::new(
                 DecodeErrorKind::MixedTypes,
                 value_at,

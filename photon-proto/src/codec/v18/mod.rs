@@ -4,6 +4,7 @@ mod bounds;
 mod decode;
 mod encode;
 mod skip;
+mod types;
 
 pub(super) use bounds::{begin_container, begin_map};
 pub(super) use decode::{

@@ -2,9 +2,10 @@
 
 use super::code;
 use super::decode::{
-    DictionaryTypes, carries_codes, count, custom_array, custom_bytes, dictionary_types,
-    packed_bools, small_varints, string_bytes, unknown,
+    carries_codes, count, custom_array, custom_bytes, packed_bools, pair_count, small_varints,
+    string_bytes, unknown,
 };
+use super::types::DictionaryTypes;
 use crate::codec::message_value::{skip_parameters, skip_response};
 use crate::codec::{Protocol, skip_value};
 use crate::error::DecodeError;
@@ -82,7 +83,7 @@ fn skip_container(
 ) -> Result<(), DecodeError> {
     match code {
         code::DICTIONARY => {
-            let types = dictionary_types(r, b)?;
+            let types = DictionaryTypes::read(r, b)?;
             skip_dictionary(r, b, &types)
         }
         code::HASHTABLE => skip_hashtable(r, b),
@@ -112,7 +113,7 @@ fn skip_container(
             (0..count).try_for_each(|_| custom_bytes(r).map(drop))
         }
         code::DICTIONARY_ARRAY => {
-            let types = dictionary_types(r, b)?;
+            let types = DictionaryTypes::read(r, b)?;
             let count = count(r, 1, "array count")?;
             b.values(count, r.offset(), "array")?;
             (0..count).try_for_each(|_| b.nested(r.offset(), |b| skip_dictionary(r, b, &types)))
@@ -165,9 +166,9 @@ fn skip_hashtable(r: &mut Reader<'_>, b: &mut Budget) -> Result<(), DecodeError>
 fn skip_dictionary(
     r: &mut Reader<'_>,
     b: &mut Budget,
-    types: &DictionaryTypes,
+    types: &DictionaryTypes<'_>,
 ) -> Result<(), DecodeError> {
-    let count = types.count(r)?;
+    let count = pair_count(r, types.codes())?;
     skip_pairs(r, b, count, types.codes())
 }
 
