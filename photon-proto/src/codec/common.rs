@@ -1,7 +1,7 @@
 //! Decoding that is the same in both protocols once a count is known.
 
 use super::texts::share;
-use super::{Protocol, decode_onto, decode_scalar, string_bytes, text_code};
+use super::{Protocol, decode_onto, decode_scalar, direct, string_bytes, text_code};
 use crate::codec::ValueRef;
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::limits::Budget;
@@ -148,6 +148,16 @@ pub(super) fn values(
             }
         }
         singly = singly.saturating_sub(1);
+        // Texts that are not UTF-8 come one by one, and are cheap to send. The other path replaces each
+        // as it would any value. It takes texts for which little memory is left, too.
+        if let Some((bytes, behind)) = direct::text::<true>(protocol, r.rest())
+            && b.memory_left() / 4 >= Text::memory_bytes(bytes.len())
+        {
+            b.values(1, r.offset(), "value")?;
+            r.move_to(behind);
+            all.push(Value::String(text(r, b, bytes)?));
+            continue;
+        }
         decode_onto(protocol, r, b, &mut all)?;
     }
     Ok(all)

@@ -52,20 +52,37 @@ impl Pairs {
 
     /// Completes a Hashtable. A key that occurs twice keeps its first position and its last value,
     /// as in the official reader.
-    pub(super) fn last_wins(mut self) -> Vec<(Value, Value)> {
-        let mut dropped = alloc::vec![];
-        if first_duplicate(&self.0, |pair| &pair.0).is_some() {
-            // Indices are kept, not pairs: the pairs would need as much memory again, which is not
-            // charged.
-            dropped = KeyOrder::new(&self.0, |pair| &pair.0)
+    pub(super) fn last_wins(self) -> Vec<(Value, Value)> {
+        let repeated = self.repeated();
+        self.without(repeated)
+    }
+
+    /// The pairs whose keys earlier pairs have: their indices, each with that of the first such pair.
+    /// Those of one key are in order.
+    fn repeated(&self) -> Vec<(usize, usize)> {
+        if self.0.len() > MAX_PAIRWISE {
+            // Most of the work of a large map, so they are sorted only once. Indices are kept, not pairs:
+            // the pairs would need as much memory again, which is not charged.
+            return KeyOrder::new(&self.0, |pair| &pair.0)
                 .duplicates()
                 .collect();
         }
-        if dropped.is_empty() {
+        let indexed = self.0.iter().enumerate();
+        let repeated = indexed.filter_map(|(index, (key, _))| {
+            let mut earlier = self.0.iter().take(index);
+            let first = earlier.position(|(earlier, _)| earlier == key)?;
+            Some((index, first))
+        });
+        repeated.collect()
+    }
+
+    /// Moves the value of each repeated key to its first place.
+    fn without(mut self, mut repeated: Vec<(usize, usize)>) -> Vec<(Value, Value)> {
+        if repeated.is_empty() {
             return self.0;
         }
         // Duplicates of one key are in order, so the last one wins.
-        for (index, first) in &dropped {
+        for (index, first) in &repeated {
             let later = self
                 .0
                 .get_mut(*index)
@@ -74,8 +91,8 @@ impl Pairs {
                 target.1 = later;
             }
         }
-        dropped.sort_unstable();
-        let (mut next, mut index) = (dropped.iter().map(|(index, _)| *index).peekable(), 0);
+        repeated.sort_unstable();
+        let (mut next, mut index) = (repeated.iter().map(|(index, _)| *index).peekable(), 0);
         self.0.retain(|_| {
             let drop = next.next_if_eq(&index).is_some();
             index += 1;
@@ -95,24 +112,26 @@ impl Pairs {
         b: &mut Budget,
         at: usize,
     ) -> Result<Vec<(Value, Value)>, DecodeError> {
-        match first_duplicate(&self.0, |pair| &pair.0) {
-            Some(_) if b.replaces_part() => Ok(self.last_wins()),
-            Some(_) => Err(DecodeError::new(
+        let repeated = self.repeated();
+        if !repeated.is_empty() && !b.replaces_part() {
+            return Err(DecodeError::new(
                 DecodeErrorKind::DuplicateKey,
                 at,
                 "dictionary key",
-            )),
-            None => Ok(self.0),
+            ));
         }
+        Ok(self.without(repeated))
     }
 }
+
+/// So many entries are compared pairwise.
+const MAX_PAIRWISE: usize = 12;
 
 /// The index of the first entry whose key an earlier entry has.
 ///
 /// Few entries are compared pairwise, which allocates nothing. Many are sorted, so that a hostile
 /// map costs n log n and not n squared.
 fn first_duplicate<T>(entries: &[T], key: impl Fn(&T) -> &Value) -> Option<usize> {
-    const MAX_PAIRWISE: usize = 12;
     if entries.len() <= MAX_PAIRWISE {
         return entries
             .iter()

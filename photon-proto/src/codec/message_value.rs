@@ -116,20 +116,49 @@ fn decode_parameters(
         r.offset(),
         "parameter count",
     )?;
-    let mut all: Parameters = Vec::with_capacity(count);
+    if count == 0 {
+        // A hostile message is full of them.
+        return Ok(Parameters::new());
+    }
+    let mut table = ParameterTable::with_capacity(count);
     for _ in 0..count {
         let key = r.u8("parameter key")?;
         let value = codec::decode_tagged(protocol, r, b)?;
-        keep_last(&mut all, key, value);
+        table.put(key, value);
     }
-    Ok(all)
+    Ok(table.all)
 }
 
-/// Adds a parameter, or replaces the value of an earlier one with the same key.
-pub(crate) fn keep_last(all: &mut Parameters, key: u8, value: Value) {
-    match all.iter_mut().find(|(known, _)| *known == key) {
-        Some((_, earlier)) => *earlier = value,
-        None => all.push((key, value)),
+/// Parameters while they are decoded. A key that occurs twice keeps its first place and its last value.
+pub(crate) struct ParameterTable {
+    pub(crate) all: Parameters,
+    /// The place of each key, if there it is. A search for each would cost the square of their number,
+    /// and a message may consist of tables with all keys.
+    places: [u8; 256],
+}
+
+impl ParameterTable {
+    pub(crate) fn with_capacity(count: usize) -> Self {
+        Self {
+            all: Vec::with_capacity(count),
+            places: [0; 256],
+        }
+    }
+
+    /// Adds a parameter, or replaces the value of an earlier one with the same key.
+    pub(crate) fn put(&mut self, key: u8, value: Value) {
+        let Some(place) = self.places.get_mut(usize::from(key)) else {
+            debug_assert!(false, "there is a place for each key");
+            return;
+        };
+        match self.all.get_mut(usize::from(*place)) {
+            Some((known, earlier)) if *known == key => *earlier = value,
+            _ => {
+                debug_assert!(self.all.len() <= 255, "all keys are different");
+                *place = self.all.len() as u8;
+                self.all.push((key, value));
+            }
+        }
     }
 }
 

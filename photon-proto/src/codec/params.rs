@@ -2,7 +2,7 @@
 
 mod elements;
 
-use crate::codec::message_value::keep_last;
+use crate::codec::message_value::ParameterTable;
 use crate::codec::{self, Protocol, RawValue, ValueRef};
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::limits::{Budget, Spent};
@@ -492,12 +492,15 @@ impl<'a> Params<'a> {
     /// # Errors
     /// [`DecodeError`] if any of them is malformed.
     pub fn to_parameters(&mut self) -> Result<Parameters, DecodeError> {
-        let mut all = Parameters::new();
+        if self.left == 0 && !self.unread {
+            return Ok(Parameters::new());
+        }
+        let mut table = ParameterTable::with_capacity(0);
         while let Some(key) = self.next_key()? {
             let value = self.value()?;
-            keep_last(&mut all, key, value);
+            table.put(key, value);
         }
-        Ok(all)
+        Ok(table.all)
     }
 
     /// Skips all remaining parameters and returns the number of surplus bytes behind the last one.
