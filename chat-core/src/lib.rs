@@ -8,18 +8,24 @@
 //!
 //! # Quick start
 //!
-//! ```
-//! use chat_core::{ChatClient, ChatConfig, Event, PublishOptions, State, SubscribeOptions};
+//! Is `photon-chat-std-io` in your `Cargo.toml`? Then begin on the front page of its docs, and write
+//! `chat_std_io` where the examples here have `chat_core`: it exports what an application needs, and
+//! the rest as `chat_std_io::chat_core`. This is its first program without the sockets:
 //!
-//! let config = ChatConfig::new("udp://ns.photonengine.io", "YOUR-APP-ID", "1.0").user_id("alice");
-//! let mut chat = ChatClient::new(config, [0; 32]); // Not zeros: 32 random bytes of the system.
+//! ```
+//! use chat_core::{ChatClient, ChatConfig, Event, PublishOptions, RequestError, Restore, State, SubscribeOptions};
+//!
+//! let config = ChatConfig::new("udp://127.0.0.1:5058", "any-app-id", "1.0").user_id("alice");
+//! // Not zeros: 32 random bytes of the system.
+//! let mut chat = ChatClient::new(config.restore(Restore::new()), [0; 32]);
 //! chat.connect_to_region_front_end("eu")?;
+//! chat.subscribe(["lobby"], &SubscribeOptions::new().history(10))?;
 //!
 //! // For each event that `chat.poll_event()` returns, see the event loop below:
-//! fn on_event(chat: &mut ChatClient, event: Event) -> Result<(), chat_core::RequestError> {
+//! fn on_event(chat: &mut ChatClient, event: Event) -> Result<(), RequestError> {
 //!     match event {
+//!         // Now, and each time the client comes back.
 //!         Event::StateChanged { to: State::ConnectedToFrontEnd, .. } => {
-//!             chat.subscribe(["lobby"], &SubscribeOptions::new().history(10))?;
 //!             chat.publish_message("lobby", "hello", &PublishOptions::new())?;
 //!         }
 //!         Event::ChatMessages { channel, messages } => {
@@ -33,7 +39,7 @@
 //!     Ok(())
 //! }
 //! # let _ = on_event;
-//! # Ok::<(), chat_core::RequestError>(())
+//! # Ok::<(), RequestError>(())
 //! ```
 //!
 //! The protocol is described in `spec/chat.md` of this crate and in `spec/wire.md` and

@@ -7,35 +7,50 @@
 //! A [`Session`] owns a [`ChatClient`], its connections and its clock. There are three ways to use
 //! it.
 //!
-//! # In a game loop
-//!
-//! Call [`Session::service`] once per frame, and then take all events. Neither blocks: only name
-//! resolution would, and it has threads of its own.
+//! # Quick start
 //!
 //! ```no_run
-//! use chat_std_io::{ChatConfig, Event, PublishOptions, Session, State, SubscribeOptions};
+//! use chat_std_io::{ChatConfig, Event, PublishOptions, Restore, Session, State, SubscribeOptions};
+//! use std::{env, error::Error, time::Duration};
 //!
-//! fn main() -> Result<(), Box<dyn std::error::Error>> {
-//!     let config = ChatConfig::new("tcp://ns.photonengine.io:4533", "YOUR-APP-ID", "1.0");
-//!     let mut session = Session::new(config)?;
+//! fn main() -> Result<(), Box<dyn Error>> {
+//!     let server = env::var("PHOTON_SERVER").unwrap_or("udp://127.0.0.1:5058".into());
+//!     let user = env::args().nth(1).unwrap_or("alice".into());
+//!     let config = ChatConfig::new(server, "any-app-id", "1.0").user_id(user);
+//!     let mut session = Session::new(config.restore(Restore::new()))?;
 //!     session.chat.connect_to_region_front_end("eu")?;
+//!     session.chat.subscribe(["lobby"], &SubscribeOptions::new().history(10))?;
 //!     loop {
-//!         session.service();
+//!         session.wait(Duration::MAX); // A game calls session.service() once per frame instead.
 //!         while let Some(event) = session.poll_event() {
 //!             match event {
+//!                 // Now, and each time the client comes back.
 //!                 Event::StateChanged { to: State::ConnectedToFrontEnd, .. } => {
-//!                     session.chat.subscribe(["lobby"], &SubscribeOptions::new())?;
 //!                     session.chat.publish_message("lobby", "hello", &PublishOptions::new())?;
 //!                 }
-//!                 Event::ChatMessages { channel, messages } => println!("{channel}: {messages:?}"),
-//!                 Event::Error { message, .. } => return Err(message.to_string().into()),
+//!                 Event::ChatMessages { channel, messages } => {
+//!                     for message in messages.iter() {
+//!                         println!("[{channel}] {}: {}", message.sender, message.content);
+//!                     }
+//!                 }
+//!                 Event::Error { message, .. } => eprintln!("{message}"),
 //!                 _ => {}
 //!             }
 //!         }
-//!         // Update the game and draw it.
 //!     }
 //! }
 //! ```
+//!
+//! `cargo run -p photon-dev-server` in the repository starts the server that it talks to. The guide
+//! [explains](guide::first_client) the program. Everything that it names is in this crate. The docs of
+//! types that come from [`chat_core`] name that crate in their examples: write `chat_std_io` instead,
+//! or `chat_std_io::chat_core` for what is rarely needed. Your `Cargo.toml` needs this crate alone.
+//!
+//! # In a game loop
+//!
+//! Replace `wait` by one call of [`Session::service`] per frame, and then take all events. Neither
+//! blocks: only name resolution would, and it has threads of its own. The [guide](guide::game_loop) has
+//! the program.
 //!
 //! A request that answers an event leaves in the same frame: the `poll_event` that finds no further
 //! event sends it. If you prefer callbacks, implement [`Listener`] and call [`Session::dispatch`]
@@ -43,7 +58,7 @@
 //!
 //! # In a program without a loop of its own
 //!
-//! Replace `service()` with [`session.wait(timeout)`](Session::wait). It sleeps in the kernel until
+//! [`session.wait(timeout)`](Session::wait), as above, sleeps in the kernel until
 //! a socket is ready, a deadline comes, another thread wakes it by a [`Waker`], or the timeout ends;
 //! then it services once, and returns. An idle connection wakes up only for a ping and its answer,
 //! every few seconds ([`Session::io_stats`] counts).
@@ -391,13 +406,15 @@ pub use chat_core;
 // Everything that an application handles, so that it needs one `use`. The driver side (links,
 // commands, protocol values in detail) is in `chat_core`.
 pub use chat_core::{
-    AuthData, AuthValues, Authenticated, BadMessage, CauseKind, Channel, ChannelOutcome,
-    ChatClient, ChatConfig, ConnectOptions, Content, DisconnectCause, Encryption, ErrorInfo, Event,
-    Hashtable, Kept, Limits, LinkErrorKind, Listener, Message, MessageToken, Messages,
+    AddressError, Addresses, Array, AuthData, AuthValues, Authenticated, BadMessage, CauseKind,
+    Channel, ChannelOutcome, ChatClient, ChatConfig, ConnectOptions, Content, Dictionary,
+    DisconnectCause, DisconnectReason, Encode, Encryption, ErrorInfo, Event, Hashtable, Kept,
+    KeyExchangeFailure, Limits, LinkErrorKind, Listener, Message, MessageToken, Messages,
     OperationOptions, Origin, Outcome, OwnedContent, OwnedMessage, PeerErrorCode, PrivateMessage,
-    PrivateOptions, PropertiesChange, PropertyOptions, PublishOptions, Region, RegionsError,
-    RequestError, RequestId, Restore, Server, ServerError, Serviced, State, Stats, StatusChange,
-    StatusMessage, SubscribeOptions, SubscriberChange, Text, Timestamp, UserStatus, Value,
+    PrivateOptions, PropertiesChange, PropertyOptions, Protocol, PublishOptions, Region,
+    RegionsError, RequestError, RequestId, Restore, Scheme, Server, ServerAddress, ServerError,
+    Serviced, State, Stats, StatusChange, StatusMessage, Step, SubscribeOptions, SubscriberChange,
+    Text, Timestamp, UserStatus, Value, codes, dispatch,
 };
 #[cfg(feature = "serde")]
 pub use chat_core::{FromValueError, from_value, to_value};

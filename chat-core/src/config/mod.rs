@@ -240,7 +240,9 @@ impl ChatConfig {
 
     /// Sets how long a connected server may stay silent before the connection ends. A server
     /// answers pings, so keep this well above the ping interval plus a round trip. At least 1 ms,
-    /// default 10 s. Spec: chat.md 6.4.
+    /// default 10 s. Over UDP missing acknowledgements decide instead: the setting is
+    /// [`disconnect_timeout`](udp::Config::disconnect_timeout) of [`ChatConfig::udp`]. Spec: chat.md
+    /// 6.4.
     #[must_use]
     pub fn silence_timeout(mut self, timeout: Duration) -> Self {
         self.peer_mut().silence_timeout = Duration::from_millis(whole_millis(timeout).max(1));
