@@ -27,6 +27,8 @@ const WORK_PER_BYTE: u64 = 8;
 const WORK_PER_ENCRYPTED_BYTE: u64 = 30;
 /// The additional work of each byte of JSON, which is parsed and transcoded.
 const WORK_PER_JSON_BYTE: u64 = 60;
+/// How many bytes of a text the peer parses at once, with those that count twice.
+const JSON_SHARE_BYTES: u64 = 64 * 1024;
 
 /// The work of taking a datagram, and of each byte of it: its commands are handled when it arrives.
 const WORK_PER_DATAGRAM: u64 = 2_000;
@@ -172,14 +174,15 @@ impl ChatClient {
             && self.can_process()
         {
             messages_left -= 1;
-            let text_before = if is_json { self.buffered_text() } else { 0 };
+            let text_before = if is_json { self.parsed_text_bytes() } else { 0 };
             let events_before = self.events.len();
             let action = self.process_message(now);
-            // What a large message changes is the work of several calls.
+            // What a large message changes is the work of several calls, and so is a large text.
             let is_unfinished = matches!(action, Action::Unfinished);
             if is_json {
-                let parsed = text_before.saturating_sub(self.buffered_text());
-                self.stats.work += WORK_PER_JSON_BYTE * parsed as u64;
+                // Zero if the connection ended, which the work of one message does not matter for.
+                let parsed = self.parsed_text_bytes().saturating_sub(text_before);
+                self.stats.work += work_of_text(parsed);
             }
             self.apply(action);
             self.report_results(events_before);
@@ -335,10 +338,10 @@ impl ChatClient {
         self.holds_input() && !self.events.is_full()
     }
 
-    /// The bytes that the connection holds. JSON is parsed as it is taken.
-    fn buffered_text(&self) -> usize {
+    /// How many bytes of JSON the connection has parsed.
+    fn parsed_text_bytes(&self) -> u64 {
         let connection = self.connection.as_ref();
-        connection.map_or(0, |connection| connection.peer.buffered_bytes())
+        connection.map_or(0, |connection| connection.peer.parsed_text_bytes())
     }
 
     /// Processes one message, or the end of the link.
@@ -359,7 +362,12 @@ impl ChatClient {
             Ok(None)
         } else {
             match connection.peer.receive(now, &mut self.random) {
-                Inbound::Nothing => return Action::Nothing,
+                Inbound::Nothing => {
+                    return match connection.peer.is_unfinished() {
+                        true => Action::Unfinished,
+                        false => Action::Nothing,
+                    };
+                }
                 Inbound::Message {
                     kind,
                     message,
@@ -511,6 +519,13 @@ impl ChatClient {
         };
         self.fail_connection(kind, |cause| cause);
     }
+}
+
+/// The additional work of parsing so many bytes of JSON. Besides a share of a text, a call parses at most the
+/// rest of a string or of white space, whose bytes cost little.
+fn work_of_text(parsed: u64) -> u64 {
+    let rest = parsed.saturating_sub(JSON_SHARE_BYTES);
+    (parsed - rest) * WORK_PER_JSON_BYTE + rest * WORK_PER_BYTE
 }
 
 /// The work of decoding a message, except for its values.

@@ -1,10 +1,12 @@
 //! [`Reader`]: the frames of one text message. Spec: wire.md 7.2.
 
-use super::{JSON, MARK, object, utf16_units};
+use super::object::{Rules, Transcoding};
+use super::{JSON, MARK, utf16_units};
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::limits::Limits;
 use crate::role::Role;
 use alloc::borrow::Cow;
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -34,6 +36,17 @@ pub enum Frame<'a> {
     },
 }
 
+/// The result of [`Reader::next_part`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Part<'a> {
+    /// The last frame was read before.
+    End,
+    /// A frame.
+    Frame(Frame<'a>),
+    /// A frame that takes more calls.
+    Unfinished,
+}
+
 /// Iterates over the frames of one text message.
 #[derive(Clone, Debug)]
 pub struct Reader<'a> {
@@ -46,6 +59,10 @@ pub struct Reader<'a> {
     start: usize,
     /// The start of the next frame.
     position: usize,
+    /// The frame in front of it, if it was read in part.
+    unfinished: Option<Box<Transcoding>>,
+    /// See [`Reader::parsed_bytes`].
+    parsed_bytes: u64,
 }
 
 impl<'a> Reader<'a> {
@@ -106,6 +123,8 @@ impl<'a> Reader<'a> {
             text,
             start: 0,
             position: 0,
+            unfinished: None,
+            parsed_bytes: 0,
         }
     }
 
@@ -122,15 +141,70 @@ impl<'a> Reader<'a> {
         reason = "frames are borrowed from the reader"
     )]
     pub fn next(&mut self, out: &mut Vec<u8>) -> Result<Option<Frame<'_>>, DecodeError> {
+        match self.next_part(usize::MAX, out)? {
+            Part::Frame(frame) => Ok(Some(frame)),
+            Part::End => Ok(None),
+            Part::Unfinished => {
+                debug_assert!(false, "all of a frame was asked for");
+                Ok(None)
+            }
+        }
+    }
+
+    /// Like [`Reader::next`], but stops inside of a message when `bytes` of it were transcoded in this call,
+    /// at the next element of a list or object. At least one element is transcoded. A number that becomes a
+    /// double counts two or three times, because it costs as much. Another call with the same
+    /// `out` then goes on; with another one, or if `out` has another length, the frame is begun anew.
+    ///
+    /// A message that is transcoded in parts is the same as one that is transcoded at once, and so is an error.
+    ///
+    /// ```
+    /// use photon_proto::json::{Frame, Part, Reader};
+    /// use photon_proto::{Limits, Role};
+    ///
+    /// let text = "~m~37~m~~j~{\"evt\":9,\"vals\":[1,[1,2,3,4,5]]}";
+    /// let mut reader = Reader::new(Role::Client, &Limits::DEFAULT, text.as_bytes())?;
+    /// let (mut message, mut calls) = (Vec::new(), 1);
+    /// while reader.next_part(10, &mut message)? == Part::Unfinished {
+    ///     calls += 1; // The program can do something else in between.
+    /// }
+    /// assert_eq!((message.len(), calls), (17, 3));
+    /// # Ok::<(), photon_proto::DecodeError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The same as [`Reader::next`].
+    pub fn next_part(&mut self, bytes: usize, out: &mut Vec<u8>) -> Result<Part<'_>, DecodeError> {
+        let rules = Rules {
+            role: self.role,
+            limits: &self.limits,
+            tolerant: self.tolerant,
+        };
+        if let Some(mut transcoding) = self.unfinished.take() {
+            let json = self.text.get(transcoding.base()..self.position);
+            let json = json.unwrap_or_default();
+            if !transcoding.belongs_to(out) {
+                *transcoding = Transcoding::new(rules, transcoding.base(), out);
+            }
+            let frame = transcoding.go_on(rules, json, bytes, &mut self.parsed_bytes, out)?;
+            return Ok(frame.map_or_else(
+                || {
+                    self.unfinished = Some(transcoding);
+                    Part::Unfinished
+                },
+                Part::Frame,
+            ));
+        }
         self.start = self.position;
         let rest = self.text.get(self.position..).unwrap_or_default();
         if rest.is_empty() {
-            return Ok(None);
+            return Ok(Part::End);
         }
         let payload = match payload(rest) {
             Ok(payload) => payload,
             Err(error) => {
                 let error = error.shifted(self.position);
+                self.parsed_bytes += rest.len() as u64;
                 self.position = self.text.len();
                 return Err(error);
             }
@@ -140,24 +214,38 @@ impl<'a> Reader<'a> {
         let payload = self.text.get(start..self.position);
         debug_assert!(payload.is_some(), "a payload ends between two characters");
         let payload = payload.unwrap_or_default();
-        match payload.strip_prefix(JSON) {
-            None => Ok(Some(Frame::Session(payload))),
-            Some(json) => object::read(
-                self.role,
-                &self.limits,
-                self.tolerant,
-                json,
-                start + JSON.len(),
-                out,
-            )
-            .map(Some),
-        }
+        let Some(json) = payload.strip_prefix(JSON) else {
+            self.parsed_bytes += (self.position - self.start) as u64;
+            return Ok(Part::Frame(Frame::Session(payload)));
+        };
+        let base = start + JSON.len();
+        self.parsed_bytes += (base - self.start) as u64;
+        let mut transcoding = Transcoding::new(rules, base, out);
+        let frame = transcoding.go_on(rules, json, bytes, &mut self.parsed_bytes, out)?;
+        Ok(match frame {
+            Some(frame) => Part::Frame(frame),
+            None => {
+                self.unfinished = Some(Box::new(transcoding));
+                Part::Unfinished
+            }
+        })
+    }
+
+    /// How many bytes were parsed so far, those that cost twice as much counted twice: a measure of the work.
+    #[must_use]
+    pub const fn parsed_bytes(&self) -> u64 {
+        self.parsed_bytes
+    }
+
+    /// Whether a frame was read in part.
+    pub(crate) const fn is_unfinished(&self) -> bool {
+        self.unfinished.is_some()
     }
 
     /// Whether all frames were read.
     #[must_use]
     pub fn is_at_end(&self) -> bool {
-        self.position >= self.text.len()
+        self.position >= self.text.len() && self.unfinished.is_none()
     }
 
     /// The position and text of the last frame, from its mark on, whether valid or not. If its end
@@ -296,11 +384,15 @@ fn repaired(message: &[u8], max_bytes: usize) -> Option<String> {
 
 /// Copies a text without its NULs, if it has any.
 fn without_nuls(text: &str) -> Option<String> {
-    has_nul(text.as_bytes()).then(|| {
-        let mut clean = String::with_capacity(text.len());
-        clean.extend(text.split('\0'));
-        clean
-    })
+    if !has_nul(text.as_bytes()) {
+        return None;
+    }
+    // Bytes, because to look for each character costs a multiple: a text can be a megabyte of NULs.
+    let mut clean = text.as_bytes().to_vec();
+    clean.retain(|byte| *byte != 0);
+    let clean = String::from_utf8(clean);
+    debug_assert!(clean.is_ok(), "a NUL is no part of another character");
+    clean.ok()
 }
 
 /// Whether a byte is NUL. Without a branch for each byte the compiler uses vectors, which takes a
@@ -313,52 +405,54 @@ fn has_nul(bytes: &[u8]) -> bool {
 
 /// Finds the payload of the first frame.
 fn payload(text: &str) -> Result<Range<usize>, DecodeError> {
-    let digits_at = marked(text, 0, DecodeErrorKind::BadFrame)?;
-    let (units, digits_end) = length(text, digits_at)?;
-    let start = marked(text, digits_end, |_| DecodeErrorKind::BadLength)?;
+    let bytes = text.as_bytes();
+    let digits_at = marked(bytes, 0, DecodeErrorKind::BadFrame)?;
+    let (units, digits_end) = length(bytes, digits_at)?;
+    let start = marked(bytes, digits_end, |_| DecodeErrorKind::BadLength)?;
     let rest = text.get(start..).unwrap_or_default();
     let bytes = end_of(rest, units).map_err(|error| error.shifted(start))?;
     Ok(start..start + bytes)
 }
 
 /// Checks the mark at `at` and returns its end. `other` is the error kind for another byte.
+#[inline]
 fn marked(
-    text: &str,
+    text: &[u8],
     at: usize,
     other: impl FnOnce(u8) -> DecodeErrorKind,
 ) -> Result<usize, DecodeError> {
+    const FIELD: &str = "frame mark";
     let rest = text.get(at..).unwrap_or_default();
-    match rest.bytes().next() {
-        _ if rest.starts_with(MARK) => Ok(at + MARK.len()),
-        Some(found) if !MARK.starts_with(rest) => {
-            Err(DecodeError::new(other(found), at, "frame mark"))
-        }
-        _ => Err(DecodeError::new(
-            DecodeErrorKind::Truncated,
-            text.len(),
-            "frame mark",
-        )),
+    if rest.starts_with(MARK.as_bytes()) {
+        return Ok(at + MARK.len());
     }
+    Err(match rest.first() {
+        Some(found) if !MARK.as_bytes().starts_with(rest) => {
+            DecodeError::new(other(*found), at, FIELD)
+        }
+        _ => DecodeError::new(DecodeErrorKind::Truncated, text.len(), FIELD),
+    })
 }
 
 /// Decodes the length at `at` and returns its end as well.
-fn length(text: &str, at: usize) -> Result<(usize, usize), DecodeError> {
+#[inline]
+fn length(text: &[u8], at: usize) -> Result<(usize, usize), DecodeError> {
     const FIELD: &str = "frame length";
-    let bad = DecodeError::new(DecodeErrorKind::BadLength, at, FIELD);
+    let bad = DecodeErrorKind::BadLength;
     let mut units = 0_usize;
-    let mut end = at;
-    for digit in text.bytes().skip(at).take_while(u8::is_ascii_digit) {
+    let mut rest = text.get(at..).unwrap_or_default();
+    while let [digit @ b'0'..=b'9', after @ ..] = rest {
         units = units
             .checked_mul(10)
             .and_then(|units| units.checked_add(usize::from(digit - b'0')))
-            .ok_or(bad)?;
-        end += 1;
+            .ok_or_else(|| DecodeError::new(bad, at, FIELD))?;
+        rest = after;
     }
-    if end == text.len() {
-        return Err(DecodeError::new(DecodeErrorKind::Truncated, end, FIELD));
-    }
-    if end == at {
-        Err(bad)
+    let end = text.len() - rest.len();
+    if rest.is_empty() {
+        Err(DecodeError::new(DecodeErrorKind::Truncated, end, FIELD))
+    } else if end == at {
+        Err(DecodeError::new(bad, at, FIELD))
     } else {
         Ok((units, end))
     }

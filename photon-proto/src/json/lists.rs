@@ -5,11 +5,13 @@ use alloc::vec::Vec;
 /// The open lists of a skipped value, with one bit for each: set for an object. Recursion would let
 /// the text decide how much stack is used. The innermost 64 are in a word of their own, because few
 /// values are nested deeper and a hostile text has thousands of them.
-#[derive(Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Lists {
     bits: u64,
     outside: Vec<u64>,
     pub(super) depth: usize,
+    /// Whether the parser has stopped behind a value, and not where one begins.
+    pub(super) is_behind_value: bool,
 }
 
 impl Lists {

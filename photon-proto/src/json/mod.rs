@@ -103,12 +103,14 @@ mod lists;
 mod object;
 mod parser;
 mod sink;
+mod skip;
+mod stack;
 mod string;
 mod transcode;
 mod write;
 mod writer;
 
-pub use frames::{Frame, Reader};
+pub use frames::{Frame, Part, Reader};
 pub use write::{
     WriteError, encode_message, encode_ping_request, encode_ping_response, encode_session,
 };

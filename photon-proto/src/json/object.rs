@@ -1,10 +1,10 @@
 //! Transcodes the JSON object of a frame to a message of GpBinary 1.8. Spec: wire.md 7.2.
 
 use super::Frame;
-use super::parser::{Number, Parser};
-use super::sink::Sink;
+use super::parser::{Number, Parser, Place};
+use super::sink::{Allowance, Sink};
 use super::string::Str;
-use super::transcode;
+use super::transcode::Values;
 use crate::codec::Params;
 use crate::codec::Protocol;
 use crate::codec::ValueRef;
@@ -30,6 +30,9 @@ const fn kinds(role: Role) -> &'static [MessageKind] {
 
 /// The length of what precedes the fields of a message: mark, kind and code. Spec: wire.md 3.
 const HEAD: usize = 3;
+
+const MESSAGE: &str = "JSON message";
+const PARAMETERS: &str = "parameters";
 
 /// The meaning of a key.
 enum Key {
@@ -58,193 +61,455 @@ impl Key {
 
 /// The fields of an object besides its parameters. For a key that occurs twice the last value
 /// counts.
-#[derive(Default)]
-struct Fields<'a> {
+#[derive(Clone, Debug, Default)]
+struct Fields {
     /// Parallel to [`kinds`].
     codes: [Option<u8>; 3],
     return_code: i16,
-    debug_message: Option<(Str<'a>, usize)>,
+    debug_message: Option<(Place, usize)>,
 }
 
-/// Decodes the JSON of a payload, which begins at `base` in the text message. After an error `out`
-/// is as before.
-pub(super) fn read(
-    role: Role,
-    limits: &Limits,
-    tolerant: bool,
-    json: &str,
+/// The end of this share may be the end of a call: a larger message is completed by the next one.
+const LARGE_BYTES: usize = 64 * 1024;
+
+/// The token that comes next.
+#[derive(Clone, Copy, Debug)]
+enum Next {
+    /// The object.
+    Object,
+    /// A key of the object.
+    Key,
+    /// An element of the list of parameters.
+    Element,
+    /// The rest of the value of an element.
+    ElementValue,
+    /// The rest of the value of a key. From this position on it is removed from the message.
+    Value(Option<usize>),
+    /// Nothing: the object has ended.
+    End,
+}
+
+/// The JSON of a payload on its way to a message. It can stop after each value and go on in a later call.
+#[derive(Clone, Debug)]
+pub(super) struct Transcoding {
+    /// The offset of the JSON in the text message.
     base: usize,
-    out: &mut Vec<u8>,
-) -> Result<Frame<'static>, DecodeError> {
-    let start = out.len();
-    let mut sink = Sink::new(out, limits, tolerant);
-    let mut result = message(role, limits, &mut Parser::new(json, base), start, &mut sink);
-    if tolerant && matches!(&result, Err(error) if error.kind == DecodeErrorKind::TooLong) {
-        // A server relays what others send: their numbers must not cost the whole message. Not at
-        // once, because what is too long so far may be followed by text that becomes shorter.
-        sink.truncate(start);
-        sink.restart(limits, limits.max_received_bytes.saturating_sub(json.len()));
-        result = message(role, limits, &mut Parser::new(json, base), start, &mut sink);
-    }
-    if !matches!(result, Ok(Frame::Message(_))) {
-        sink.truncate(start);
-    }
-    result
-}
-
-fn message(
-    role: Role,
-    limits: &Limits,
-    p: &mut Parser<'_>,
+    /// The offset of the next token.
+    offset: usize,
+    /// Where the message begins in the buffer.
     start: usize,
-    sink: &mut Sink<'_>,
-) -> Result<Frame<'static>, DecodeError> {
-    let at = p.offset();
-    // In 1.8 the fields precede the parameters; in JSON they may follow, but the head of all
-    // messages has the same length.
-    sink.put(&[0; HEAD], at)?;
-    let fields = fields(role, p, sink)?;
-    p.end()?;
-    let kind = kinds(role)
-        .iter()
-        .zip(fields.codes)
-        .find_map(|(kind, code)| code.map(|code| (*kind, code)));
-    let Some((kind, code)) = kind else {
-        return Err(DecodeError::new(
-            DecodeErrorKind::Missing,
-            at,
-            "operation or event code",
-        ));
-    };
-    let body = start + HEAD;
-    match kind {
-        MessageKind::InternalRequest if code == PING => {
-            let [client_time] = times(limits, sink, body, at)?;
-            return Ok(Frame::PingRequest { client_time });
-        }
-        // wire.md 7.2: official readers treat every internal response as a ping response.
-        MessageKind::InternalResponse => match times(limits, sink, body, at) {
-            Ok([client_time, server_time]) => {
-                return Ok(Frame::PingResponse {
-                    client_time,
-                    server_time,
-                });
-            }
-            Err(error) if code == PING => return Err(error),
-            Err(_) => {}
-        },
-        _ => {}
-    }
-    if matches!(kind, MessageKind::Response | MessageKind::InternalResponse) {
-        // The parameters were written first, and now the other fields are rotated to the front.
-        let parameters = sink.length() - body;
-        sink.put(&fields.return_code.to_le_bytes(), at)?;
-        match fields.debug_message {
-            Some((text, at)) => sink.string(text, at)?,
-            None => sink.literal(None, at)?,
-        }
-        sink.since(body).rotate_left(parameters);
-    }
-    if let Some(head) = sink.since(start).first_chunk_mut::<HEAD>() {
-        *head = [MAGIC, kind as u8, code];
-    }
-    Ok(Frame::Message(start..sink.length()))
+    /// The length of the buffer after the last call.
+    length: usize,
+    left: Allowance,
+    is_second_pass: bool,
+    next: Next,
+    fields: Fields,
+    /// The number of parameters so far.
+    count: u8,
+    /// Whether the next element is the value of a parameter that is skipped.
+    skips_value: bool,
+    values: Values,
 }
 
-/// Decodes the object. Its parameters, with their count first, are then in the sink.
-fn fields<'a>(
-    role: Role,
-    p: &mut Parser<'a>,
-    sink: &mut Sink<'_>,
-) -> Result<Fields<'a>, DecodeError> {
-    const FIELD: &str = "JSON message";
-    if let first @ (b'[' | b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n') = p.token() {
-        return Err(wrong(first, p.offset(), FIELD));
+/// What does not change while a message is transcoded.
+#[derive(Clone, Copy)]
+pub(super) struct Rules<'l> {
+    pub(super) role: Role,
+    pub(super) limits: &'l Limits,
+    pub(super) tolerant: bool,
+}
+
+impl Transcoding {
+    /// Begins with the JSON at `base` in the text message. The message is appended to `out`.
+    #[inline]
+    pub(super) fn new(rules: Rules<'_>, base: usize, out: &[u8]) -> Self {
+        Self {
+            base,
+            offset: base,
+            start: out.len(),
+            length: out.len(),
+            left: Allowance::new(rules.limits, rules.tolerant, out.len()),
+            is_second_pass: false,
+            next: Next::Object,
+            fields: Fields::default(),
+            count: 0,
+            skips_value: false,
+            values: Values::default(),
+        }
     }
-    let mut more = p.open(*b"{}", FIELD)?;
-    let mut fields = Fields::default();
-    let body = sink.length();
-    sink.put(&[0], p.offset())?;
-    while more {
-        let key = p.string("JSON key")?;
-        p.punctuation(b':', FIELD)?;
-        match Key::of(role, key) {
-            Key::Code(index) => {
-                let code = number(p, "operation or event code")?;
-                if let Some(slot) = fields.codes.get_mut(index) {
-                    *slot = code;
+
+    pub(super) const fn base(&self) -> usize {
+        self.base
+    }
+
+    /// Whether `out` is as the last call has left it.
+    pub(super) const fn belongs_to(&self, out: &[u8]) -> bool {
+        self.length == out.len()
+    }
+
+    /// Transcodes the next `share` bytes of `json`, up to the end of a value, and adds to `taken` how many
+    /// they were. Returns `None` if there is more. After an error `out` is as before the message.
+    pub(super) fn go_on(
+        &mut self,
+        rules: Rules<'_>,
+        json: &str,
+        share: usize,
+        taken: &mut u64,
+        out: &mut Vec<u8>,
+    ) -> Result<Option<Frame<'static>>, DecodeError> {
+        let mut p = Parser::new(json, self.base, self.offset, share);
+        let mut sink = Sink::new(out, self.left.clone());
+        let mut result = self.message(rules, &mut p, &mut sink);
+        if rules.tolerant
+            && !self.is_second_pass
+            && matches!(&result, Err(error) if error.kind == DecodeErrorKind::TooLong)
+        {
+            // A server relays what others send: their numbers must not cost the whole message. Not at
+            // once, because what is too long so far may be followed by text that becomes shorter.
+            p.go_back(self.base);
+            let left = Allowance::again(rules.limits, json.len(), self.start);
+            sink.restart(self.start, left.clone());
+            *self = Self {
+                start: self.start,
+                left,
+                is_second_pass: true,
+                ..Self::new(rules, self.base, &[])
+            };
+            result = self.message(rules, &mut p, &mut sink);
+        }
+        *taken += p.taken_since(self.offset) as u64;
+        if let Ok(None) = result {
+            self.offset = p.offset();
+            self.length = sink.length();
+            self.left = sink.into_left();
+        } else if !matches!(result, Ok(Some(Frame::Message(_)))) {
+            sink.truncate(self.start);
+        }
+        result
+    }
+
+    fn message(
+        &mut self,
+        rules: Rules<'_>,
+        p: &mut Parser<'_>,
+        sink: &mut Sink<'_>,
+    ) -> Result<Option<Frame<'static>>, DecodeError> {
+        let was_at_end = matches!(self.next, Next::End);
+        if !was_at_end {
+            if !self.go_on_with_fields(rules.role, p, sink)? {
+                return Ok(None);
+            }
+            p.end()?;
+        }
+        let kind = kinds(rules.role)
+            .iter()
+            .zip(self.fields.codes)
+            .find_map(|(kind, code)| code.map(|code| (*kind, code)));
+        let Some((kind, code)) = kind else {
+            return Err(DecodeError::new(
+                DecodeErrorKind::Missing,
+                self.base,
+                "operation or event code",
+            ));
+        };
+        let is_moved = matches!(kind, MessageKind::Response | MessageKind::InternalResponse);
+        if is_moved && !was_at_end && p.stops() && sink.length() - self.start > LARGE_BYTES {
+            self.next = Next::End;
+            return Ok(None);
+        }
+        self.complete(rules.limits, (kind, code), p, sink).map(Some)
+    }
+
+    /// Writes what precedes the parameters, once everything is known.
+    fn complete(
+        &self,
+        limits: &Limits,
+        (kind, code): (MessageKind, u8),
+        p: &Parser<'_>,
+        sink: &mut Sink<'_>,
+    ) -> Result<Frame<'static>, DecodeError> {
+        let (start, at) = (self.start, self.base);
+        let body = start + HEAD;
+        match kind {
+            MessageKind::InternalRequest if code == PING => {
+                let [client_time] = times(limits, sink, body, at)?;
+                return Ok(Frame::PingRequest { client_time });
+            }
+            // wire.md 7.2: official readers treat every internal response as a ping response.
+            MessageKind::InternalResponse => match times(limits, sink, body, at) {
+                Ok([client_time, server_time]) => {
+                    return Ok(Frame::PingResponse {
+                        client_time,
+                        server_time,
+                    });
+                }
+                Err(error) if code == PING => return Err(error),
+                Err(_) => {}
+            },
+            _ => {}
+        }
+        if matches!(kind, MessageKind::Response | MessageKind::InternalResponse) {
+            // The parameters were written first, and now the other fields are rotated to the front.
+            let parameters = sink.length() - body;
+            sink.put(&self.fields.return_code.to_le_bytes(), at)?;
+            match &self.fields.debug_message {
+                Some((place, at)) => sink.string(p.at_place(place), *at)?,
+                None => sink.literal(None, at)?,
+            }
+            sink.since(body).rotate_left(parameters);
+        }
+        if let Some(head) = sink.since(start).first_chunk_mut::<HEAD>() {
+            *head = [MAGIC, kind as u8, code];
+        }
+        Ok(Frame::Message(start..sink.length()))
+    }
+
+    /// Decodes the object, from the next token on. Returns whether it ended. Its parameters, with their
+    /// count first, are then in the sink.
+    fn go_on_with_fields(
+        &mut self,
+        role: Role,
+        p: &mut Parser<'_>,
+        sink: &mut Sink<'_>,
+    ) -> Result<bool, DecodeError> {
+        let ended = match self.next {
+            Next::Object => {
+                if !self.open(p, sink)? {
+                    return Ok(true);
+                }
+                return self.fields(role, p, sink);
+            }
+            Next::Key => return self.fields(role, p, sink),
+            Next::Element => self.parameters(p, sink)?,
+            Next::ElementValue if !self.values.go_on(p, sink)? => false,
+            Next::ElementValue => {
+                if p.another(b']', PARAMETERS)? {
+                    self.parameters(p, sink)?
+                } else {
+                    self.end_parameters(sink)
                 }
             }
-            Key::Parameters => {
-                sink.truncate(body);
-                parameters(p, body, sink)?;
+            Next::Value(removed) => {
+                let ended = self.values.go_on(p, sink)?;
+                self.remove_value(removed.filter(|_| ended), sink);
+                ended
             }
-            Key::ReturnCode => fields.return_code = return_code(p, sink)?,
-            Key::DebugMessage => fields.debug_message = debug_message(p, sink)?,
-            // Its value must be valid JSON, and is charged like any other.
-            Key::Unknown if sink.is_tolerant() => sink.skip(p, "JSON value")?,
-            Key::Unknown => {
-                let length = sink.length();
-                transcode::value(p, sink)?;
-                sink.truncate(length);
+            Next::End => return Ok(true),
+        };
+        if !ended || !p.another(b'}', MESSAGE)? {
+            return Ok(ended);
+        }
+        self.fields(role, p, sink)
+    }
+
+    /// Takes the beginning of the object. Returns whether a key follows.
+    fn open(&mut self, p: &mut Parser<'_>, sink: &mut Sink<'_>) -> Result<bool, DecodeError> {
+        // In 1.8 the fields precede the parameters; in JSON they may follow, but the head of all
+        // messages has the same length.
+        sink.put(&[0; HEAD], self.base)?;
+        if let first @ (b'[' | b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n') = p.token() {
+            return Err(wrong(first, p.offset(), MESSAGE));
+        }
+        let more = p.open(*b"{}", MESSAGE)?;
+        sink.put(&[0], p.offset())?;
+        Ok(more)
+    }
+
+    /// Decodes fields, beginning with a key, until the object ends.
+    fn fields(
+        &mut self,
+        role: Role,
+        p: &mut Parser<'_>,
+        sink: &mut Sink<'_>,
+    ) -> Result<bool, DecodeError> {
+        loop {
+            if p.is_at_stop() {
+                self.next = Next::Key;
+                return Ok(false);
+            }
+            let key = p.string("JSON key")?;
+            p.punctuation(b':', MESSAGE)?;
+            let ended = match Key::of(role, key) {
+                Key::Code(index) => {
+                    let code = number(p, "operation or event code")?;
+                    if let Some(slot) = self.fields.codes.get_mut(index) {
+                        *slot = code;
+                    }
+                    true
+                }
+                Key::Parameters => self.begin_parameters(p, sink)?,
+                Key::ReturnCode => self.return_code(p, sink)?,
+                Key::DebugMessage => self.debug_message(p, sink)?,
+                // Its value must be valid JSON, and is charged like any other.
+                Key::Unknown if sink.is_tolerant() => self.skip(p, sink, "JSON value")?,
+                Key::Unknown => {
+                    let length = sink.length();
+                    self.next = Next::Value(Some(length));
+                    let ended = self.values.other(p, sink)?;
+                    self.remove_value(Some(length).filter(|_| ended), sink);
+                    ended
+                }
+            };
+            if !ended || !p.another(b'}', MESSAGE)? {
+                return Ok(ended);
             }
         }
-        more = p.another(b'}', FIELD)?;
     }
-    Ok(fields)
-}
 
-/// Transcodes the list of codes and values.
-fn parameters(p: &mut Parser<'_>, start: usize, sink: &mut Sink<'_>) -> Result<(), DecodeError> {
-    const FIELD: &str = "parameters";
-    let first = p.token();
-    let at = p.offset();
-    sink.put(&[0], at)?;
-    let mut more = match first {
-        b'[' => p.open(*b"[]", FIELD)?,
-        b'n' => return p.literal(FIELD).map(drop),
-        0 => return Err(p.unexpected(FIELD)),
-        _ => return Err(wrong(first, at, FIELD)),
-    };
-    let mut count = 0_u8;
-    while more {
+    /// Skips the value of a key.
+    fn skip(
+        &mut self,
+        p: &mut Parser<'_>,
+        sink: &mut Sink<'_>,
+        field: &'static str,
+    ) -> Result<bool, DecodeError> {
+        self.next = Next::Value(None);
+        self.values.skip(p, sink, field)
+    }
+
+    /// Removes a value that was only transcoded to be charged.
+    fn remove_value(&self, from: Option<usize>, sink: &mut Sink<'_>) {
+        if let Some(length) = from {
+            debug_assert!(length > self.start, "behind the head");
+            sink.truncate(length);
+        }
+    }
+
+    /// Transcodes the list of codes and values.
+    fn begin_parameters(
+        &mut self,
+        p: &mut Parser<'_>,
+        sink: &mut Sink<'_>,
+    ) -> Result<bool, DecodeError> {
+        let first = p.token();
+        let at = p.offset();
+        sink.truncate(self.start + HEAD);
+        self.count = 0;
+        sink.put(&[0], at)?;
+        match first {
+            b'[' if p.open(*b"[]", PARAMETERS)? => self.parameters(p, sink),
+            b'[' => Ok(true),
+            b'n' => p.literal(PARAMETERS).map(|_| true),
+            0 => Err(p.unexpected(PARAMETERS)),
+            _ => Err(wrong(first, at, PARAMETERS)),
+        }
+    }
+
+    /// Transcodes codes and values, beginning with an element of the list, until it ends.
+    fn parameters(&mut self, p: &mut Parser<'_>, sink: &mut Sink<'_>) -> Result<bool, DecodeError> {
+        loop {
+            if p.is_at_stop() {
+                self.next = Next::Element;
+                return Ok(false);
+            }
+            if !self.element(p, sink)? {
+                self.next = Next::ElementValue;
+                return Ok(false);
+            }
+            if !p.another(b']', PARAMETERS)? {
+                return Ok(self.end_parameters(sink));
+            }
+        }
+    }
+
+    /// Transcodes a code with its value. Skips a code that is none, and the value behind it the next time.
+    #[inline]
+    fn element(&mut self, p: &mut Parser<'_>, sink: &mut Sink<'_>) -> Result<bool, DecodeError> {
+        const CODE: &str = "parameter code";
+        if core::mem::take(&mut self.skips_value) {
+            return self.values.skip(p, sink, "parameter value");
+        }
         let token = p.token();
         let at = p.offset();
-        let value = p.clone();
-        let code = match number(p, "parameter code") {
+        let code = match number(p, CODE) {
             Ok(Some(code)) => code,
             _ if sink.is_tolerant() => {
                 // In JavaScript such a code is a key that nobody reads.
-                *p = value;
-                sink.skip(p, "parameter code")?;
-                if !p.another(b']', FIELD)? {
-                    break;
-                }
-                sink.skip(p, "parameter value")?;
-                more = p.another(b']', FIELD)?;
-                continue;
+                self.skips_value = true;
+                p.go_back(at);
+                return self.values.skip(p, sink, CODE);
             }
-            Ok(None) => return Err(wrong(token, at, "parameter code")),
+            Ok(None) => return Err(wrong(token, at, CODE)),
             Err(error) => return Err(error),
         };
-        if !p.another(b']', FIELD)? {
+        if !p.another(b']', PARAMETERS)? {
             return Err(DecodeError::new(
                 DecodeErrorKind::Missing,
                 at,
                 "parameter value",
             ));
         }
-        count = count
+        self.count = self
+            .count
             .checked_add(1)
-            .ok_or_else(|| DecodeError::new(DecodeErrorKind::BadLength, at, FIELD))?;
+            .ok_or_else(|| DecodeError::new(DecodeErrorKind::BadLength, at, PARAMETERS))?;
         sink.put(&[code], at)?;
-        transcode::parameter(p, sink)?;
-        more = p.another(b']', FIELD)?;
+        self.values.parameter(p, sink)
     }
-    if let Some(place) = sink.since(start).first_mut() {
-        *place = count;
+
+    /// Writes the number of parameters. A code without a value, if it is none, is the last element.
+    fn end_parameters(&mut self, sink: &mut Sink<'_>) -> bool {
+        self.skips_value = false;
+        if let Some(place) = sink.since(self.start + HEAD).first_mut() {
+            *place = self.count;
+        }
+        true
     }
-    Ok(())
+
+    /// Decodes a return code; a missing one is 0. If the sink is tolerant, one that is no number of 16 bits
+    /// is [`UNREADABLE`]: such a response means no success, and without it the request would stay open.
+    fn return_code(
+        &mut self,
+        p: &mut Parser<'_>,
+        sink: &mut Sink<'_>,
+    ) -> Result<bool, DecodeError> {
+        const FIELD: &str = "return code";
+        let _ = p.token();
+        let at = p.offset();
+        match number(p, FIELD) {
+            Ok(code) => {
+                self.fields.return_code = code.unwrap_or_default();
+                Ok(true)
+            }
+            Err(_) if sink.is_tolerant() => {
+                self.fields.return_code = UNREADABLE;
+                p.go_back(at);
+                self.skip(p, sink, FIELD)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Decodes the debug message of a response. It may be empty.
+    /// If the sink is tolerant, a response with another type there is still a response: a number, `true` or
+    /// `false` becomes the text that it is, an array or object counts as missing.
+    fn debug_message(
+        &mut self,
+        p: &mut Parser<'_>,
+        sink: &mut Sink<'_>,
+    ) -> Result<bool, DecodeError> {
+        const FIELD: &str = "debug message";
+        let first = p.token();
+        let at = p.offset();
+        self.fields.debug_message = match first {
+            b'"' => {
+                let text = p.string(FIELD)?;
+                Some((p.place_of(text, true), at))
+            }
+            b'n' => p.literal(FIELD).map(|_| None)?,
+            0 => return Err(p.unexpected(FIELD)),
+            _ if !sink.is_tolerant() => return Err(wrong(first, at, FIELD)),
+            b'[' | b'{' => {
+                self.fields.debug_message = None;
+                return self.skip(p, sink, FIELD);
+            }
+            _ => {
+                let text = p.verbatim(FIELD)?;
+                Some((p.place_of(text, false), at))
+            }
+        };
+        Ok(true)
+    }
 }
 
 const fn wrong(first: u8, at: usize, field: &'static str) -> DecodeError {
@@ -297,41 +562,6 @@ where
 
 /// The return code for a response whose own cannot be read: an internal error of the server.
 const UNREADABLE: i16 = -1;
-
-/// Decodes a return code; a missing one is 0. If the sink is tolerant, one that is no number of 16 bits is
-/// [`UNREADABLE`]: such a response means no success, and without it the request would stay open.
-fn return_code(p: &mut Parser<'_>, sink: &mut Sink<'_>) -> Result<i16, DecodeError> {
-    const FIELD: &str = "return code";
-    let value = p.clone();
-    match number(p, FIELD) {
-        Ok(code) => Ok(code.unwrap_or_default()),
-        Err(_) if sink.is_tolerant() => {
-            *p = value;
-            sink.skip(p, FIELD).map(|()| UNREADABLE)
-        }
-        Err(error) => Err(error),
-    }
-}
-
-/// Decodes the debug message of a response, with its position. It may be empty.
-/// If the sink is tolerant, a response with another type there is still a response: a number, `true` or
-/// `false` becomes the text that it is, an array or object counts as missing.
-fn debug_message<'a>(
-    p: &mut Parser<'a>,
-    sink: &mut Sink<'_>,
-) -> Result<Option<(Str<'a>, usize)>, DecodeError> {
-    const FIELD: &str = "debug message";
-    let first = p.token();
-    let at = p.offset();
-    match first {
-        b'"' => Ok(Some((p.string(FIELD)?, at))),
-        b'n' => p.literal(FIELD).map(|_| None),
-        0 => Err(p.unexpected(FIELD)),
-        _ if !sink.is_tolerant() => Err(wrong(first, at, FIELD)),
-        b'[' | b'{' => sink.skip(p, FIELD).map(|()| None),
-        _ => Ok(Some((p.verbatim(FIELD)?, at))),
-    }
-}
 
 /// Decodes the first parameters of a ping, which were transcoded to `start`. Spec: wire.md 8.4.
 fn times<const N: usize>(

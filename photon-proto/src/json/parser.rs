@@ -1,16 +1,29 @@
 //! [`Parser`]: a JSON tokenizer that copies nothing. RFC 8259.
 
-use super::lists::{LISTS, Lists};
 use super::string::{CHUNK, Str, behind_escapes, plain_bytes};
 use crate::error::{DecodeError, DecodeErrorKind};
 
-/// A position in JSON text.
+/// A position in JSON text, and where to stop.
 #[derive(Clone, Debug)]
 pub(super) struct Parser<'a> {
+    text: &'a [u8],
     /// The bytes that were not taken yet: of a text, so UTF-8 need not be checked again.
-    rest: &'a [u8],
+    pub(super) rest: &'a [u8],
     /// The offset of the end of the text, for errors.
     end: usize,
+    /// The parser is at its stop once fewer bytes than these are left. Below zero for a parser that does
+    /// not stop. Bytes measure the work well enough, because each has a bounded cost.
+    stop: isize,
+    /// How many bytes were taken again, or cost as much as if they were.
+    repeated: usize,
+}
+
+/// Where a string is in the text, for when the parser has gone on.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    from: usize,
+    to: usize,
+    escaped: bool,
 }
 
 /// A number, as far as JSON distinguishes numbers.
@@ -32,6 +45,14 @@ impl Decimal<'_> {
         self.0.len()
     }
 
+    /// How many bytes of other values cost as much as the conversion. A number of more than 19 digits may lie
+    /// half way between two doubles, and then each digit is looked at several times.
+    pub(super) const fn cost(&self) -> usize {
+        const FEW_DIGITS: usize = 20;
+        let bytes = self.text_bytes();
+        if bytes > FEW_DIGITS { 2 * bytes } else { bytes }
+    }
+
     /// The nearest double; an infinite one if the number is too large.
     pub(super) fn value(&self) -> f64 {
         // The bytes are digits and signs, and the syntax was checked: neither fails.
@@ -42,11 +63,77 @@ impl Decimal<'_> {
 }
 
 impl<'a> Parser<'a> {
-    /// Creates a parser whose offsets in errors begin at `base`.
-    pub(super) const fn new(text: &'a str, base: usize) -> Self {
+    /// Creates a parser for a text whose offsets begin at `base`. It is at `offset`, and stops when it has
+    /// taken `share` bytes.
+    #[inline]
+    pub(super) fn new(text: &'a str, base: usize, offset: usize, share: usize) -> Self {
+        let text = text.as_bytes();
+        debug_assert!(offset >= base, "an offset in the text");
+        let rest = text.get(offset - base..).unwrap_or_default();
+        let share = isize::try_from(share.max(1)).unwrap_or(isize::MAX);
         Self {
-            rest: text.as_bytes(),
+            text,
+            rest,
             end: base + text.len(),
+            stop: (rest.len() as isize + 1).saturating_sub(share),
+            repeated: 0,
+        }
+    }
+
+    /// Whether it is time to stop. After at least one byte was taken, because otherwise nothing would
+    /// ever be.
+    #[inline]
+    pub(super) const fn is_at_stop(&self) -> bool {
+        (self.rest.len() as isize) < self.stop
+    }
+
+    /// Whether the share of the parser is limited.
+    pub(super) const fn stops(&self) -> bool {
+        self.stop > isize::MIN / 2
+    }
+
+    /// Goes back to an earlier offset. The bytes in between count twice.
+    pub(super) fn go_back(&mut self, offset: usize) {
+        debug_assert!(offset <= self.offset(), "an earlier offset");
+        let bytes = self.offset() - offset;
+        self.rest = self.slice(offset, self.end);
+        self.charge(bytes);
+    }
+
+    /// Counts so many bytes once more, for work that is done besides taking them.
+    pub(super) const fn charge(&mut self, bytes: usize) {
+        self.repeated += bytes;
+        self.stop = self.stop.saturating_add_unsigned(bytes);
+    }
+
+    /// How many bytes were taken since the parser was at `offset`.
+    pub(super) const fn taken_since(&self, offset: usize) -> usize {
+        self.offset() + self.repeated - offset
+    }
+
+    /// The bytes between two offsets.
+    fn slice(&self, from: usize, to: usize) -> &'a [u8] {
+        let base = self.end - self.text.len();
+        let slice = self.text.get(from - base..to - base);
+        debug_assert!(slice.is_some(), "two offsets in the text");
+        slice.unwrap_or_default()
+    }
+
+    /// The string that [`Parser::place_of`] has given the place of.
+    pub(super) fn at_place(&self, place: &Place) -> Str<'a> {
+        Str {
+            raw: self.slice(place.from, place.to),
+            escaped: place.escaped,
+        }
+    }
+
+    /// Where a string is that was just taken, without its quotes.
+    pub(super) fn place_of(&self, string: Str<'_>, quoted: bool) -> Place {
+        let to = self.offset() - usize::from(quoted);
+        Place {
+            from: to - string.raw.len(),
+            to,
+            escaped: string.escaped,
         }
     }
 
@@ -56,7 +143,7 @@ impl<'a> Parser<'a> {
     }
 
     #[inline]
-    fn advance(&mut self, bytes: usize) {
+    pub(super) fn advance(&mut self, bytes: usize) {
         debug_assert!(
             bytes <= self.rest.len(),
             "only bytes that were seen are skipped"
@@ -308,7 +395,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Skips a number.
-    fn skip_number(&mut self, field: &'static str) -> Result<(), DecodeError> {
+    pub(super) fn skip_number(&mut self, field: &'static str) -> Result<(), DecodeError> {
         let rest = self.rest.strip_prefix(b"-").unwrap_or(self.rest);
         if let [b'1'..=b'9', rest @ ..] = rest {
             let rest = behind_digits(rest);
@@ -337,102 +424,13 @@ impl<'a> Parser<'a> {
     /// literals, which have nothing to escape.
     pub(super) fn verbatim(&mut self, field: &'static str) -> Result<Str<'a>, DecodeError> {
         let text = self.rest;
-        self.skip(field, &mut 1, 0)?;
+        match text.first() {
+            Some(b'-' | b'0'..=b'9') => self.skip_number(field)?,
+            _ => self.literal(field).map(drop)?,
+        }
         let raw = text.get(..text.len() - self.rest.len()).unwrap_or_default();
         let escaped = false;
         Ok(Str { raw, escaped })
-    }
-
-    /// Skips a value, however deeply it is nested. Its syntax is checked like that of any other.
-    /// Takes the number of values and keys in it, with itself, from `left`, except for those that
-    /// are nested more than `depth` deep in it: they cost a fraction of the others, because nothing
-    /// is made of them.
-    ///
-    /// # Errors
-    /// `TooManyValues` if it has more than are left.
-    pub(super) fn skip(
-        &mut self,
-        field: &'static str,
-        left: &mut u32,
-        depth: u32,
-    ) -> Result<(), DecodeError> {
-        let mut lists = Lists::default();
-        let count = |parser: &Self, left: &mut u32, lists: &Lists| {
-            if lists.depth <= depth as usize {
-                *left = left.checked_sub(1).ok_or_else(|| parser.too_many(field))?;
-            }
-            Ok(())
-        };
-        loop {
-            // A value begins.
-            let first = self.token();
-            count(self, left, &lists)?;
-            match first {
-                b'"' => self.string(field).map(drop)?,
-                b'-' | b'0'..=b'9' => self.skip_number(field)?,
-                b'[' if lists.push_arrays(self.rest) => {
-                    self.advance(LISTS);
-                    continue;
-                }
-                b'[' if matches!(self.rest, [_, b'[', ..]) => {
-                    lists.push(false);
-                    self.advance(1);
-                    continue;
-                }
-                bracket @ (b'[' | b'{') => {
-                    let is_object = bracket == b'{';
-                    let close = if is_object { b'}' } else { b']' };
-                    if self.inside(close).is_some() {
-                        lists.push(is_object);
-                        if is_object {
-                            count(self, left, &lists)?;
-                            self.string("JSON key")?;
-                            self.punctuation(b':', field)?;
-                        }
-                        continue;
-                    }
-                }
-                _ => self.literal(field).map(drop)?,
-            }
-            // It ended. Lists are closed until another element follows.
-            loop {
-                let Some(is_object) = lists.innermost() else {
-                    return Ok(());
-                };
-                if lists.pop_arrays(self.rest) {
-                    self.advance(LISTS);
-                    continue;
-                }
-                // Most of what is skipped are arrays, and results with an error cost more than these.
-                match self.rest {
-                    [b']', rest @ ..] if !is_object => {
-                        self.rest = rest;
-                        lists.pop();
-                        continue;
-                    }
-                    [b',', rest @ ..] if !is_object => {
-                        self.rest = rest;
-                        break;
-                    }
-                    _ => {}
-                }
-                let close = if is_object { b'}' } else { b']' };
-                if self.another(close, field)? {
-                    if is_object {
-                        count(self, left, &lists)?;
-                        self.string("JSON key")?;
-                        self.punctuation(b':', field)?;
-                    }
-                    break;
-                }
-                lists.pop();
-            }
-        }
-    }
-
-    #[cold]
-    const fn too_many(&self, field: &'static str) -> DecodeError {
-        DecodeError::new(DecodeErrorKind::TooManyValues, self.offset(), field)
     }
 }
 
@@ -485,7 +483,7 @@ mod tests {
         for digits in 1..25 {
             for sign in ["", "-"] {
                 let text = format!("{sign}{}", &"9876543210".repeat(3)[..digits]);
-                let mut parser = Parser::new(&text, 0);
+                let mut parser = Parser::new(&text, 0, 0, usize::MAX);
                 match (parser.number("number"), text.parse::<i64>()) {
                     (Ok(Number::Integer(number)), Ok(expected)) => assert_eq!(number, expected),
                     (Ok(Number::Decimal(_)), Err(_)) => {}
@@ -495,7 +493,7 @@ mod tests {
             }
         }
         for (text, taken) in [("0", 1), ("-0", 2), ("01", 1), ("7]", 1), ("-07", 2)] {
-            let mut parser = Parser::new(text, 0);
+            let mut parser = Parser::new(text, 0, 0, usize::MAX);
             let Ok(Number::Integer(number)) = parser.number("number") else {
                 panic!("{text}");
             };
@@ -512,7 +510,12 @@ mod tests {
             );
         }
         for text in ["", "-", "x", "1.", "1e", "--1", "+1"] {
-            assert!(Parser::new(text, 0).number("number").is_err(), "{text}");
+            assert!(
+                Parser::new(text, 0, 0, usize::MAX)
+                    .number("number")
+                    .is_err(),
+                "{text}"
+            );
         }
     }
 }

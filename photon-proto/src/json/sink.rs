@@ -1,6 +1,7 @@
 //! [`Sink`]: a message of GpBinary 1.8 that is written within the limits of a frame.
 //! Spec: wire.md 5 and 7.2.
 
+use super::lists::Lists;
 use super::parser::{Decimal, Parser};
 use super::string::Str;
 use crate::error::{DecodeError, DecodeErrorKind};
@@ -28,9 +29,9 @@ const FIELD: &str = "JSON value";
 /// How many times as many values as a message may have are examined in a text.
 const EXAMINED: u32 = 8;
 
-/// The 1.8 message under construction, with the remaining limits of its frame.
-pub(super) struct Sink<'b> {
-    buffer: &'b mut Vec<u8>,
+/// The remaining limits of a frame.
+#[derive(Clone, Debug)]
+pub(super) struct Allowance {
     /// The maximum length of the buffer.
     end: usize,
     /// How many more containers may be opened inside of each other.
@@ -43,14 +44,48 @@ pub(super) struct Sink<'b> {
     values_left: u32,
     /// How many more bytes are written. If the sink is tolerant, any number.
     memory_left: usize,
-    /// See [`Sink::restart`].
+    /// How many more bytes numbers may take in 1.8 than in JSON. Those beyond become undecodable.
     growth: usize,
 }
 
-/// The position of a count that is written once its elements are known.
-pub(super) struct Count(usize);
+impl Allowance {
+    /// The limits of a message that begins at `start` of a buffer.
+    pub(super) fn new(limits: &Limits, tolerant: bool, start: usize) -> Self {
+        let (values_left, memory_left) = if tolerant {
+            (limits.max_values.saturating_mul(EXAMINED), usize::MAX)
+        } else {
+            (limits.max_values, limits.max_memory_bytes)
+        };
+        Self {
+            end: start.saturating_add(limits.max_received_bytes),
+            depth: limits.max_depth,
+            tolerant,
+            values_left,
+            memory_left,
+            growth: usize::MAX,
+        }
+    }
+
+    /// Those of a message of a tolerant sink that is transcoded again, because it was too long.
+    ///
+    /// Only doubles are notably longer in 1.8: nine bytes for `1e9,`. If they alone may grow, and
+    /// by no more than the text is shorter than the limit on the message, everything else fits.
+    pub(super) fn again(limits: &Limits, text_bytes: usize, start: usize) -> Self {
+        Self {
+            growth: limits.max_received_bytes.saturating_sub(text_bytes),
+            ..Self::new(limits, true, start)
+        }
+    }
+}
+
+/// The 1.8 message under construction.
+pub(super) struct Sink<'b> {
+    buffer: &'b mut Vec<u8>,
+    left: Allowance,
+}
 
 /// The state of a sink, to which it can go back.
+#[derive(Clone, Debug)]
 pub(super) struct Mark {
     length: usize,
     values_left: u32,
@@ -59,47 +94,35 @@ pub(super) struct Mark {
 
 impl<'b> Sink<'b> {
     /// Creates a sink that appends to `buffer`.
-    pub(super) fn new(buffer: &'b mut Vec<u8>, limits: &Limits, tolerant: bool) -> Self {
-        let end = buffer.len().saturating_add(limits.max_received_bytes);
-        let mut sink = Self {
-            buffer,
-            end,
-            depth: limits.max_depth,
-            tolerant,
-            values_left: limits.max_values,
-            memory_left: limits.max_memory_bytes,
-            growth: usize::MAX,
-        };
-        if tolerant {
-            sink.restart(limits, usize::MAX);
-        }
-        sink
+    #[inline]
+    pub(super) const fn new(buffer: &'b mut Vec<u8>, left: Allowance) -> Self {
+        Self { buffer, left }
     }
 
-    /// Begins again, with the limits of a tolerant sink, and limits how many more bytes numbers may
-    /// take in 1.8 than in JSON. Numbers beyond become undecodable.
-    ///
-    /// Only doubles are notably longer in 1.8: nine bytes for `1e9,`. If they alone may grow, and
-    /// by no more than the text is shorter than the limit on the message, everything else fits.
-    pub(super) fn restart(&mut self, limits: &Limits, growth: usize) {
-        debug_assert!(self.tolerant, "an error of a strict sink is final");
-        self.memory_left = usize::MAX;
-        self.values_left = limits.max_values.saturating_mul(EXAMINED);
-        self.growth = growth;
+    /// What is left of the limits.
+    pub(super) fn into_left(self) -> Allowance {
+        self.left
     }
 
-    /// Skips a value. If the sink is tolerant, the values in it count as examined, except for those
-    /// that are nested too deeply: however many they are, they make only one value undecodable.
+    /// Begins again at `start`, with other limits.
+    pub(super) fn restart(&mut self, start: usize, left: Allowance) {
+        debug_assert!(self.left.tolerant, "an error of a strict sink is final");
+        self.truncate(start);
+        self.left = left;
+    }
+
+    /// Skips a value: see [`Parser::skip`].
     pub(super) fn skip(
         &mut self,
         p: &mut Parser<'_>,
+        lists: &mut Lists,
         field: &'static str,
-    ) -> Result<(), DecodeError> {
-        p.skip(field, &mut self.values_left, self.depth)
+    ) -> Result<bool, DecodeError> {
+        p.skip(lists, field, &mut self.left.values_left, self.left.depth)
     }
 
     pub(super) const fn is_tolerant(&self) -> bool {
-        self.tolerant
+        self.left.tolerant
     }
 
     #[inline]
@@ -121,8 +144,8 @@ impl<'b> Sink<'b> {
     pub(super) const fn mark(&self) -> Mark {
         Mark {
             length: self.length(),
-            values_left: self.values_left,
-            memory_left: self.memory_left,
+            values_left: self.left.values_left,
+            memory_left: self.left.memory_left,
         }
     }
 
@@ -130,17 +153,17 @@ impl<'b> Sink<'b> {
     /// examined twice, because that is the work.
     pub(super) fn rewind(&mut self, mark: &Mark) {
         self.truncate(mark.length);
-        self.memory_left = mark.memory_left;
-        if !self.tolerant {
-            self.values_left = mark.values_left;
+        self.left.memory_left = mark.memory_left;
+        if !self.left.tolerant {
+            self.left.values_left = mark.values_left;
         }
     }
 
     /// Charges a value, which begins at `at`.
     #[inline]
     pub(super) fn value(&mut self, at: usize) -> Result<(), DecodeError> {
-        match self.values_left.checked_sub(1) {
-            Some(left) => self.values_left = left,
+        match self.left.values_left.checked_sub(1) {
+            Some(left) => self.left.values_left = left,
             None => return Err(error(DecodeErrorKind::TooManyValues, at)),
         }
         Ok(())
@@ -149,12 +172,12 @@ impl<'b> Sink<'b> {
     /// Charges bytes that are going to be written.
     #[inline]
     fn charge(&mut self, bytes: usize, at: usize) -> Result<(), DecodeError> {
-        debug_assert!(self.length() <= self.end, "every byte was charged");
-        match self.memory_left.checked_sub(bytes) {
-            Some(left) => self.memory_left = left,
+        debug_assert!(self.length() <= self.left.end, "every byte was charged");
+        match self.left.memory_left.checked_sub(bytes) {
+            Some(left) => self.left.memory_left = left,
             None => return Err(error(DecodeErrorKind::TooMuchMemory, at)),
         }
-        if bytes > self.end - self.length() {
+        if bytes > self.left.end - self.length() {
             return Err(too_long(at));
         }
         Ok(())
@@ -168,35 +191,36 @@ impl<'b> Sink<'b> {
         Ok(())
     }
 
-    /// Writes a type code, and reserves a byte for a count.
+    /// Writes a type code, and reserves a byte for a count that is written once its elements are known.
+    /// Returns its position.
     #[inline]
-    pub(super) fn begin_counted(&mut self, code: u8, at: usize) -> Result<Count, DecodeError> {
+    pub(super) fn begin_counted(&mut self, code: u8, at: usize) -> Result<usize, DecodeError> {
         self.put(&[code, 0], at)?;
-        Ok(Count(self.length() - 1))
+        Ok(self.length() - 1)
     }
 
-    /// Writes a count into its place.
+    /// Writes a count to its position.
     #[inline]
     pub(super) fn end_counted(
         &mut self,
-        count: &Count,
+        place: usize,
         number: usize,
         at: usize,
     ) -> Result<(), DecodeError> {
         // Nearly all counts fit into the reserved byte.
-        let place = self.buffer.get_mut(count.0);
-        if let (Some(byte), Some(slot)) = (short_count(number), place) {
+        let slot = self.buffer.get_mut(place);
+        if let (Some(byte), Some(slot)) = (short_count(number), slot) {
             *slot = byte;
             return Ok(());
         }
-        self.end_long_counted(count, number, at)
+        self.end_long_counted(place, number, at)
     }
 
     /// Writes a count that needs more than the reserved byte: the elements behind it move.
     #[cold]
     fn end_long_counted(
         &mut self,
-        count: &Count,
+        place: usize,
         number: usize,
         at: usize,
     ) -> Result<(), DecodeError> {
@@ -204,7 +228,7 @@ impl<'b> Sink<'b> {
         // `varint` writes at least one byte.
         let more = width - 1;
         self.put(bytes.get(..more).unwrap_or_default(), at)?;
-        let counted = self.since(count.0);
+        let counted = self.since(place);
         counted.rotate_right(more);
         counted
             .iter_mut()
@@ -247,7 +271,7 @@ impl<'b> Sink<'b> {
         let start = self.length();
         text.parts(|part| self.put(part, at))?;
         let length = self.length() - start;
-        self.end_counted(&Count(start - 1), length, at)
+        self.end_counted(start - 1, length, at)
     }
 
     /// Writes a length and a text.
@@ -293,15 +317,15 @@ impl<'b> Sink<'b> {
         self.put(bytes.get(..width).unwrap_or_default(), at)
     }
 
-    /// Writes a number that becomes a double. See [`Sink::restart`].
+    /// Writes a number that becomes a double. See [`Allowance::again`].
     pub(super) fn decimal(&mut self, decimal: Decimal<'_>, at: usize) -> Result<(), DecodeError> {
         const ENCODED_BYTES: usize = 9;
         // With the comma behind it.
         let growth = ENCODED_BYTES.saturating_sub(decimal.text_bytes() + 1);
-        let Some(left) = self.growth.checked_sub(growth) else {
+        let Some(left) = self.left.growth.checked_sub(growth) else {
             return self.put(&UNDECODABLE, at);
         };
-        self.growth = left;
+        self.left.growth = left;
         let [b0, b1, b2, b3, b4, b5, b6, b7] = decimal.value().to_le_bytes();
         self.put(&[DOUBLE, b0, b1, b2, b3, b4, b5, b6, b7], at)
     }
@@ -309,9 +333,9 @@ impl<'b> Sink<'b> {
     /// Enters a container. Returns false if it is nested too deeply.
     #[inline]
     pub(super) const fn enter(&mut self) -> bool {
-        match self.depth.checked_sub(1) {
+        match self.left.depth.checked_sub(1) {
             Some(inside) => {
-                self.depth = inside;
+                self.left.depth = inside;
                 true
             }
             None => false,
@@ -321,7 +345,7 @@ impl<'b> Sink<'b> {
     /// Leaves a container that was entered.
     #[inline]
     pub(super) const fn leave(&mut self) {
-        self.depth += 1;
+        self.left.depth += 1;
     }
 }
 

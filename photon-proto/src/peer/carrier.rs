@@ -136,6 +136,26 @@ impl Carrier {
         }
     }
 
+    /// See [`Peer::is_unfinished`](super::Peer::is_unfinished).
+    #[inline]
+    pub(super) const fn is_unfinished(&self) -> bool {
+        match self {
+            #[cfg(feature = "json")]
+            Self::Whole(whole) => whole.is_unfinished(),
+            _ => false,
+        }
+    }
+
+    /// See [`Peer::parsed_text_bytes`](super::Peer::parsed_text_bytes).
+    #[inline]
+    pub(super) const fn parsed_text_bytes(&self) -> u64 {
+        match self {
+            #[cfg(feature = "json")]
+            Self::Whole(whole) => whole.parsed_text_bytes(),
+            _ => 0,
+        }
+    }
+
     /// Takes the next message if it needs nothing but to be passed on, and the carrier can see that
     /// without the work of [`Carrier::next`].
     #[inline]

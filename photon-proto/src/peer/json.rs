@@ -3,10 +3,16 @@
 
 use super::SendError;
 use crate::error::DecodeError;
-use crate::json::{self, Frame, Reader, WriteError};
+use crate::json::{self, Frame, Part, Reader, WriteError};
 use crate::limits::Limits;
 use crate::role::Role;
 use alloc::vec::Vec;
+
+/// How many bytes of a text are transcoded in one call: at most 100 instructions for each are 3 million, and
+/// a call should not take more than 10.
+const SHARE_BYTES: usize = 32 * 1024;
+/// A text with more bytes is checked in a call of its own: that takes up to 10 instructions for each.
+pub(super) const LARGE_TEXT_BYTES: usize = 160 * 1024;
 
 /// The text message whose frames are being taken.
 #[derive(Default)]
@@ -14,10 +20,16 @@ pub(super) struct Frames {
     reader: Option<Reader<'static>>,
     /// Length of the text message.
     bytes: usize,
+    /// Whether the last call was left before its item was complete.
+    is_unfinished: bool,
+    /// How many bytes were parsed, of this text message and of those before it.
+    parsed_bytes: u64,
 }
 
 /// The content of one frame.
 pub(super) enum Item {
+    /// None yet: the next call goes on.
+    Unfinished,
     Session,
     /// A message, now in the buffer.
     Message,
@@ -35,8 +47,8 @@ pub(super) enum Item {
 }
 
 impl Frames {
-    /// Takes the first frame of the next text message. Keeps a copy of the message only if it has
-    /// more of them, which few have. Without frames the message has no meaning.
+    /// Takes the first frame of the next text message. Keeps a copy of the message only if it is large, or
+    /// has more of them, which few have. Without frames the message has no meaning.
     pub(super) fn begin(
         &mut self,
         role: Role,
@@ -48,15 +60,22 @@ impl Frames {
             self.reader.is_none(),
             "the message before is taken to its end"
         );
+        message.clear();
         let mut reader = match Reader::received(role, limits, text) {
             Ok(reader) => reader,
             Err(error) => {
-                message.clear();
+                self.parsed_bytes += text.len() as u64;
                 message.extend_from_slice(text);
                 return Some(Item::Bad(error));
             }
         };
-        let item = next(&mut reader, message);
+        // To check it and to transcode its first part may take longer together than a call should.
+        let item = if text.len() > LARGE_TEXT_BYTES {
+            Some(Item::Unfinished)
+        } else {
+            self.take(&mut reader, message)
+        };
+        self.is_unfinished = matches!(item, Some(Item::Unfinished));
         if !reader.is_at_end() {
             self.bytes = text.len();
             self.reader = Some(reader.into_owned());
@@ -68,31 +87,58 @@ impl Frames {
         self.reader.is_none()
     }
 
+    /// Whether the last item was [`Item::Unfinished`].
+    pub(super) const fn is_unfinished(&self) -> bool {
+        self.is_unfinished
+    }
+
+    /// Drops the text message.
+    pub(super) fn discard(&mut self) {
+        self.reader = None;
+        self.is_unfinished = false;
+    }
+
+    pub(super) const fn parsed_bytes(&self) -> u64 {
+        self.parsed_bytes
+    }
+
     /// Length of the text message, until its last frame is taken.
     pub(super) const fn bytes(&self) -> usize {
         if self.reader.is_some() { self.bytes } else { 0 }
     }
 
-    /// The next frame; `message` is overwritten.
+    /// The next frame, for which `message` is overwritten. The same `message` is passed as long as a frame is
+    /// not finished.
     pub(super) fn next(&mut self, message: &mut Vec<u8>) -> Option<Item> {
-        let reader = self.reader.as_mut()?;
-        let item = next(reader, message);
-        if reader.is_at_end() {
-            self.reader = None;
+        let mut reader = self.reader.take()?;
+        if !reader.is_unfinished() {
+            message.clear();
         }
+        let item = self.take(&mut reader, message);
+        self.is_unfinished = matches!(item, Some(Item::Unfinished));
+        if !reader.is_at_end() {
+            self.reader = Some(reader);
+        }
+        item
+    }
+
+    /// Takes a frame, or a part of it.
+    fn take(&mut self, reader: &mut Reader<'_>, message: &mut Vec<u8>) -> Option<Item> {
+        let before = reader.parsed_bytes();
+        let item = next(reader, message);
+        self.parsed_bytes += reader.parsed_bytes() - before;
         item
     }
 }
 
-/// Takes a frame; `message` is overwritten.
 fn next(reader: &mut Reader<'_>, message: &mut Vec<u8>) -> Option<Item> {
-    message.clear();
-    match reader.next(message) {
-        Ok(None) => None,
-        Ok(Some(Frame::Session(_))) => Some(Item::Session),
-        Ok(Some(Frame::Message(_))) => Some(Item::Message),
-        Ok(Some(Frame::PingRequest { client_time })) => Some(Item::Ping { client_time }),
-        Ok(Some(Frame::PingResponse {
+    match reader.next_part(SHARE_BYTES, message) {
+        Ok(Part::End) => None,
+        Ok(Part::Unfinished) => Some(Item::Unfinished),
+        Ok(Part::Frame(Frame::Session(_))) => Some(Item::Session),
+        Ok(Part::Frame(Frame::Message(_))) => Some(Item::Message),
+        Ok(Part::Frame(Frame::PingRequest { client_time })) => Some(Item::Ping { client_time }),
+        Ok(Part::Frame(Frame::PingResponse {
             client_time,
             server_time,
         })) => Some(Item::PingAnswer {

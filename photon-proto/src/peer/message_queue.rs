@@ -57,6 +57,14 @@ impl MessageQueue {
         Some(start..self.taken)
     }
 
+    /// Length of the next message.
+    #[cfg(feature = "json")]
+    pub(super) fn next_bytes(&self) -> Option<usize> {
+        let rest = self.bytes.get(self.taken..).unwrap_or_default();
+        let length = rest.first_chunk()?;
+        Some(u32::from_ne_bytes(*length) as usize)
+    }
+
     pub(super) fn message_mut(&mut self, range: Range<usize>) -> &mut [u8] {
         debug_assert!(range.end <= self.taken, "the latest message");
         self.bytes.get_mut(range).unwrap_or_default()
@@ -71,8 +79,8 @@ impl MessageQueue {
     }
 
     /// Moves what is held to the front once it is no more than what was taken, so that each byte is
-    /// moved once on average, and releases memory.
-    fn reclaim(&mut self) {
+    /// moved once on average, and releases memory. The latest message is gone afterwards.
+    pub(super) fn reclaim(&mut self) {
         let held = self.held_bytes();
         if self.taken < held {
             return;

@@ -43,6 +43,23 @@ impl Peer {
         inbound.map(|range| &*carrier.message_mut(range))
     }
 
+    /// Whether [`Peer::receive`] returned [`Inbound::Nothing`] because more would take long: a large text of JSON
+    /// is parsed in parts, and the message in it is handed out by the call behind them. An owner whose calls
+    /// are to be short ends its own call then, and calls [`Peer::receive`] again in the next one.
+    #[must_use]
+    #[inline]
+    pub fn is_unfinished(&self) -> bool {
+        self.carrier.is_unfinished()
+    }
+
+    /// How many bytes of JSON text were parsed so far, those that had to be parsed twice counted twice: a
+    /// measure of the work. 0 on other wires.
+    #[must_use]
+    #[inline]
+    pub fn parsed_text_bytes(&self) -> u64 {
+        self.carrier.parsed_text_bytes()
+    }
+
     /// Takes the next message if it needs nothing but to be passed on, as nearly all do.
     #[inline]
     fn next_plain(&mut self, now: Timestamp) -> Option<(MessageKind, Range<usize>)> {
@@ -84,7 +101,10 @@ impl Peer {
             .carrier
             .next(now, &mut self.clock, self.cipher.as_deref(), &self.config);
         self.resume_reading(now);
-        if let Some(inbound) = &inbound {
+        // A part of a text is none yet: its frame decides.
+        if let Some(inbound) = &inbound
+            && !(matches!(inbound, Inbound::Nothing) && self.carrier.is_unfinished())
+        {
             // What the other end may have meant to be progress and is none: see `liveness`.
             let is_progress = !matches!(
                 inbound,

@@ -45,6 +45,9 @@ pub(super) struct Whole {
     /// Whether that message is large and was not handed out yet.
     #[cfg(feature = "json")]
     is_held: bool,
+    /// Whether the next text is large, and the owner was given the chance to end its call before it.
+    #[cfg(feature = "json")]
+    is_announced: bool,
     /// None of them is empty.
     outgoing: VecDeque<Vec<u8>>,
     outgoing_bytes: usize,
@@ -76,6 +79,8 @@ impl Whole {
             message: Vec::new(),
             #[cfg(feature = "json")]
             is_held: false,
+            #[cfg(feature = "json")]
+            is_announced: false,
             outgoing: VecDeque::new(),
             outgoing_bytes: 0,
             spare: Vec::new(),
@@ -94,7 +99,7 @@ impl Whole {
     /// The latest message counts as taken: its owner is done with it.
     pub(super) fn release_memory(&mut self, kept_bytes: usize) {
         #[cfg(feature = "json")]
-        if self.message.capacity() > kept_bytes && !self.is_held {
+        if self.message.capacity() > kept_bytes && !self.is_held && !self.frames.is_unfinished() {
             self.message = Vec::new();
         }
         self.incoming.release_memory(kept_bytes);
@@ -176,8 +181,21 @@ impl Whole {
         Some(decrypted(message, range, cipher))
     }
 
+    /// See [`Peer::is_unfinished`](super::Peer::is_unfinished).
+    #[cfg(feature = "json")]
+    pub(super) const fn is_unfinished(&self) -> bool {
+        self.is_announced || self.is_held || self.frames.is_unfinished()
+    }
+
+    /// See [`Peer::parsed_text_bytes`](super::Peer::parsed_text_bytes).
+    #[cfg(feature = "json")]
+    pub(super) const fn parsed_text_bytes(&self) -> u64 {
+        self.frames.parsed_bytes()
+    }
+
     /// One frame in each call, or one text message without frames: a peer can send very many of
-    /// both, and the owner bounds its work by the number of calls.
+    /// both, and the owner bounds its work by the number of calls. A large text takes several calls: one
+    /// before it, one to check it, one for each share of it, and one to hand out its message.
     #[cfg(feature = "json")]
     fn next_frame(
         &mut self,
@@ -189,14 +207,25 @@ impl Whole {
             let message = 0..self.message.len();
             return Some(decrypted(&mut self.message, message, None));
         }
-        if self.message.capacity() > MAX_SPARE_BYTES {
-            self.message = Vec::new();
-        }
         let item = if self.frames.is_empty() {
+            if self.message.capacity() > MAX_SPARE_BYTES {
+                self.message = Vec::new();
+            }
+            let is_large = self.incoming.next_bytes()? > json::LARGE_TEXT_BYTES;
+            self.is_announced = is_large && !self.is_announced;
+            if self.is_announced {
+                return Some(Inbound::Nothing);
+            }
             let range = self.incoming.next()?;
             let text = self.incoming.message_mut(range);
-            self.frames
-                .begin(self.role, &config.limits, text, &mut self.message)
+            let item = self
+                .frames
+                .begin(self.role, &config.limits, text, &mut self.message);
+            if !self.frames.is_empty() {
+                // The frames have a copy of it.
+                self.incoming.reclaim();
+            }
+            item
         } else {
             self.frames.next(&mut self.message)
         };
@@ -206,6 +235,7 @@ impl Whole {
         };
         let message = 0..self.message.len();
         Some(match item {
+            Item::Unfinished => Inbound::Nothing,
             Item::Session => match self.role {
                 Role::Client => Inbound::Handshake,
                 Role::Server => Inbound::Ignored,
@@ -237,8 +267,9 @@ impl Whole {
         self.incoming = MessageQueue::default();
         #[cfg(feature = "json")]
         {
-            self.frames = json::Frames::default();
+            self.frames.discard();
             self.is_held = false;
+            self.is_announced = false;
         }
     }
 

@@ -11,6 +11,7 @@ mod framing;
 mod hostile;
 mod memory;
 mod messages;
+mod parts;
 mod properties;
 mod tolerant;
 mod types;
