@@ -13,8 +13,8 @@ const HEAP_BYTES: u64 = 4 * MIB;
 const CALL_WORK: u64 = 4_000_000;
 /// The most work of one message, which a call finishes: 16,384 values of 400, and 1 MiB of 8.
 const MESSAGE_WORK: u64 = 16_384 * 400 + MIB * 8 + 2_000;
-/// The same for JSON, which costs 60 more for each byte of a text.
-const TEXT_WORK: u64 = MESSAGE_WORK + 600_000 * 60;
+/// The same for JSON, of which a call parses 64 KiB at 60 more for each byte, and the rest of a string.
+const TEXT_WORK: u64 = MESSAGE_WORK + 64 * 1024 * 60 + MIB * 8;
 /// How much an entry may differ from the table, in percent.
 const TOLERANCE: u64 = 10;
 

@@ -80,6 +80,14 @@ pub fn all() -> Vec<Input> {
             }
         }
     }
+    for (name, text) in megabytes() {
+        inputs.push(Input {
+            name: format!("ws json, {name}"),
+            carrier: Carrier::Json,
+            protocol: Protocol::V18,
+            content: Content::Raw(vec![text]),
+        });
+    }
     for (name, carrier, raw) in raw() {
         inputs.push(Input {
             name: format!("{}, {name}", carrier.name()),
@@ -398,6 +406,81 @@ fn messages(protocol: Protocol) -> Vec<Named> {
     ]
 }
 
+/// Elements of which a message of JSON can have a megabyte.
+const ELEMENTS: [(&str, &str); 17] = [
+    ("numbers in arrays", "[1]"),
+    ("digits in arrays", "[1,1,1,1,1,1,1,1]"),
+    (
+        "escapes",
+        "\"\\u00e9\\u00e9\\u00e9\\u00e9\\u00e9\\u00e9\\u00e9\\u00e9\"",
+    ),
+    ("escapes as arrays", "[\"\\n\"]"),
+    (
+        "surrogate pairs",
+        "\"\\ud83d\\ude00\\ud83d\\ude00\\ud83d\\ude00\"",
+    ),
+    ("arrays", "[]"),
+    ("arrays in arrays", "[[[[[[]]]]]]"),
+    ("pairs of arrays", "[[],[]]"),
+    ("keys", "{\"\":0}"),
+    ("nested keys", "{\"\":{\"\":{\"\":0}}}"),
+    (
+        "long numbers",
+        "9007199254740993.00000000000000000000000000000000000000000001",
+    ),
+    ("short doubles", "1e9"),
+    ("zeros", "-0.0"),
+    ("literals", "null"),
+    ("mixed arrays", "[\"\",\"\",0]"),
+    (
+        "long mixed arrays",
+        "[\"\",\"\",\"\",\"\",\"\",\"\",\"\",\"\",\"\",\"\",\"\",\"\",\"\",\"\",0]",
+    ),
+    ("white space", "[ 1 , 2 ]"),
+];
+
+/// Messages of JSON that are a megabyte of the same.
+fn megabytes() -> Vec<(String, Vec<u8>)> {
+    let event = |list: &str| {
+        let json = format!("~j~{{\"evt\":0,\"vals\":[1,\"{CHANNEL}\",4,[\"\"],2,[{list}]]}}");
+        format!("~m~{}~m~{json}", json.len()).into_bytes()
+    };
+    let list = |element: &str| vec![element; MEGABYTE / (element.len() + 1)].join(",");
+    let mut all = Vec::new();
+    for (name, element) in ELEMENTS {
+        all.push((
+            format!("a megabyte of {name}"),
+            event(&format!("[{}]", list(element))),
+        ));
+    }
+    for (name, element) in [
+        ("numbers", "1"),
+        ("literals", "true"),
+        ("short texts", "\"a\""),
+    ] {
+        all.push((
+            format!("a megabyte of {name} as messages"),
+            event(&list(element)),
+        ));
+    }
+    let deep = |open: &str, close: &str| {
+        let levels = MEGABYTE / (open.len() + close.len());
+        format!("{}0{}", open.repeat(levels), close.repeat(levels))
+    };
+    all.push(("a megabyte of brackets".into(), event(&deep("[", "]"))));
+    all.push(("a megabyte of braces".into(), event(&deep("{\"\":", "}"))));
+    all.push((
+        "a megabyte of braces in brackets".into(),
+        event(&deep("[{\"\":", "}]")),
+    ));
+    let texts = vec!["\"a\""; MEGABYTE / 4].join(",");
+    all.push((
+        "a megabyte of texts and a number".into(),
+        event(&format!("[{texts},0]")),
+    ));
+    all
+}
+
 /// Input that is not the same over each carrier.
 fn raw() -> Vec<(&'static str, Carrier, Vec<Vec<u8>>)> {
     let json = |text: &str| format!("~m~{}~m~{text}", text.len()).into_bytes();
@@ -487,6 +570,37 @@ fn raw() -> Vec<(&'static str, Carrier, Vec<Vec<u8>>)> {
                     .map(|key| format!("\"{key:x}\":0"))
                     .collect::<Vec<_>>()
                     .join(",")
+            ))],
+        ),
+        (
+            "a megabyte of line ends",
+            Carrier::Json,
+            vec![json(&format!("~j~{}{{}}", "\n".repeat(MEGABYTE)))],
+        ),
+        (
+            "a megabyte that is not UTF-8",
+            Carrier::Json,
+            vec![[b"~m~990000~m~".to_vec(), vec![0xFF; 990_000]].concat()],
+        ),
+        (
+            "a megabyte of NULs",
+            Carrier::Json,
+            vec![[json("~j~{}"), vec![0; MEGABYTE]].concat()],
+        ),
+        (
+            "a megabyte of unknown keys",
+            Carrier::Json,
+            vec![json(&format!(
+                "~j~{{{}}}",
+                vec!["\"a\":1"; MEGABYTE / 6].join(",")
+            ))],
+        ),
+        (
+            "a megabyte of parameters that are none",
+            Carrier::Json,
+            vec![json(&format!(
+                "~j~{{\"evt\":0,\"vals\":[{}]}}",
+                vec!["256,0"; MEGABYTE / 6].join(",")
             ))],
         ),
         ("noise", Carrier::Datagrams, vec![vec![0x5A; 1_200]; 500]),
