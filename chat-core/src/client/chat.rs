@@ -407,7 +407,8 @@ impl ChatClient {
     /// Sets properties of a channel; null removes one. Everyone in the channel gets
     /// [`Event::PropertiesChanged`](crate::Event::PropertiesChanged). A failed compare-and-swap is
     /// an [`Event::OperationResponse`](crate::Event::OperationResponse) with a code other than 0.
-    /// Not every server has this operation. Spec: chat.md 3.8.
+    /// Not every server has this operation. A channel that the client is about to subscribe by itself is
+    /// waited for, as in [`ChatClient::publish_message`]. Spec: chat.md 3.8.
     ///
     /// ```
     /// # let mut simulation = soak::Simulation::with_one_connected_client();
@@ -463,6 +464,8 @@ impl ChatClient {
         options: &PropertyOptions,
     ) -> Result<(), RequestError> {
         self.check_chatting()?;
+        // Behind what waits already: a later value must not be overwritten by an earlier one.
+        let is_queued = self.queues_messages(Some(channel))?;
         check_name(channel, "channel name")?;
         if let Some(user) = user {
             check_name(user, "user id")?;
@@ -470,11 +473,15 @@ impl ChatClient {
         if properties.is_empty() {
             return Err(RequestError::Empty("list of properties"));
         }
-        self.send_chat(operation::SET_PROPERTIES, false, |buffer, config| {
+        let write = |buffer: &mut Vec<u8>, config: &ChatConfig| {
             Ok(properties::write(
                 buffer, config, channel, user, properties, options,
             )?)
-        })
+        };
+        if is_queued {
+            return self.queue_properties(channel, write);
+        }
+        self.send_chat(operation::SET_PROPERTIES, false, write)
     }
 
     /// Sends an operation of any code with its parameters unchanged and in the order given: for

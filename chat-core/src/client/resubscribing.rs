@@ -140,27 +140,60 @@ impl ChatClient {
         content: Option<Fingerprint>,
         write: impl FnOnce(&mut Vec<u8>, &ChatConfig) -> Result<(), RequestError>,
     ) -> Result<MessageToken, RequestError> {
-        self.touch();
+        let bytes = self.encode_queued(write)?;
+        if !self.has_space_for_result() {
+            return Err(RequestError::QueueFull);
+        }
+        let token = self.next_message_token();
+        self.queue(QueuedMessage {
+            token: Some(token),
+            operation: receiver.operation(),
+            receiver,
+            encrypt,
+            content,
+            bytes,
+        });
+        Ok(token)
+    }
+
+    /// Queues a change of properties, which the server refuses before the channel is subscribed, as it
+    /// does messages.
+    pub(super) fn queue_properties(
+        &mut self,
+        channel: &str,
+        write: impl FnOnce(&mut Vec<u8>, &ChatConfig) -> Result<(), RequestError>,
+    ) -> Result<(), RequestError> {
+        let bytes = self.encode_queued(write)?;
+        self.queue(QueuedMessage {
+            token: None,
+            operation: operation::SET_PROPERTIES,
+            receiver: Receiver::Channel(channel.into()),
+            encrypt: false,
+            content: None,
+            bytes,
+        });
+        Ok(())
+    }
+
+    /// Encodes what is queued, if the outbox has space for it.
+    fn encode_queued(
+        &self,
+        write: impl FnOnce(&mut Vec<u8>, &ChatConfig) -> Result<(), RequestError>,
+    ) -> Result<Vec<u8>, RequestError> {
         let bytes = self.check_encodes(write)?;
         let Some(restore) = &self.resubscription else {
             debug_assert!(false, "only a client that restores has an outbox");
             return Err(RequestError::WrongState(self.state));
         };
         restore.check_space(bytes.len())?;
-        if !self.has_space_for_result() {
-            return Err(RequestError::QueueFull);
-        }
-        let token = self.next_message_token();
+        Ok(bytes)
+    }
+
+    fn queue(&mut self, message: QueuedMessage) {
+        self.touch();
         if let Some(restore) = &mut self.resubscription {
-            restore.outbox.push(QueuedMessage {
-                token,
-                receiver,
-                encrypt,
-                content,
-                bytes,
-            });
+            restore.outbox.push(message);
         }
-        Ok(token)
     }
 
     /// Notes the status that the application set, for the next login.
@@ -444,19 +477,17 @@ impl ChatClient {
 
     /// Sends a queued message.
     fn send_queued(&mut self, message: &QueuedMessage) -> Result<(), RequestError> {
-        self.send_chat(
-            message.receiver.operation(),
-            message.encrypt,
-            |buffer, _| {
-                buffer.extend_from_slice(&message.bytes);
-                Ok(())
-            },
-        )?;
+        self.send_chat(message.operation, message.encrypt, |buffer, _| {
+            buffer.extend_from_slice(&message.bytes);
+            Ok(())
+        })?;
         if let Receiver::User(user) = &message.receiver {
             self.model.on_private_message_sent(user);
         }
-        let receiver = || message.receiver.clone();
-        self.expect_result(message.token, receiver, message.content, Some(self.now));
+        if let Some(token) = message.token {
+            let receiver = || message.receiver.clone();
+            self.expect_result(token, receiver, message.content, Some(self.now));
+        }
         Ok(())
     }
 
@@ -471,8 +502,8 @@ impl ChatClient {
         self.on_message_unconfirmed(message.token);
     }
 
-    fn on_message_unconfirmed(&mut self, token: MessageToken) {
-        if self.confirm.is_some() {
+    fn on_message_unconfirmed(&mut self, token: Option<MessageToken>) {
+        if let (Some(_), Some(token)) = (&self.confirm, token) {
             self.events.push(Event::MessageUnconfirmed { token });
         }
     }

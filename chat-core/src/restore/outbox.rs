@@ -27,7 +27,9 @@ pub(crate) struct Outbox {
 /// An encoded message that waits.
 #[derive(Debug)]
 pub(crate) struct QueuedMessage {
-    pub(crate) token: MessageToken,
+    /// `None`: a request that is no message, and whose result is a response.
+    pub(crate) token: Option<MessageToken>,
+    pub(crate) operation: u8,
     /// A message to a channel waits for its subscription.
     pub(crate) receiver: Receiver,
     /// Whether the message is encrypted for the server. It is never sent without.
@@ -117,7 +119,8 @@ mod tests {
 
     fn message(token: u64, bytes: usize) -> QueuedMessage {
         QueuedMessage {
-            token: MessageToken(token),
+            token: Some(MessageToken(token)),
+            operation: 2,
             receiver: Receiver::Channel("lobby".into()),
             encrypt: false,
             content: None,
@@ -135,8 +138,8 @@ mod tests {
         assert_eq!(outbox.queued_bytes(), 100);
         assert_eq!(outbox.check_space(1, false), Err(RequestError::QueueFull));
         for token in 1..=4 {
-            assert_eq!(outbox.first().unwrap().token, MessageToken(token));
-            assert_eq!(outbox.pop().unwrap().token, MessageToken(token));
+            assert_eq!(outbox.first().unwrap().token, Some(MessageToken(token)));
+            assert_eq!(outbox.pop().unwrap().token, Some(MessageToken(token)));
         }
         assert!(outbox.is_empty() && outbox.pop().is_none());
         assert_eq!(outbox.queued_bytes(), 0);

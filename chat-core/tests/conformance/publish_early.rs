@@ -3,8 +3,8 @@
 
 use crate::harness::{Harness, Seen, bools, each_with, strings};
 use chat_core::{
-    ChatClient, ChatConfig, Event, MessageToken, PrivateOptions, PublishOptions, RequestError,
-    Restore, State, SubscribeOptions,
+    ChatClient, ChatConfig, Event, MessageToken, PrivateOptions, PropertyOptions, PublishOptions,
+    RequestError, Restore, State, SubscribeOptions,
 };
 use photon_proto::{Array, Value};
 
@@ -341,5 +341,39 @@ fn messages_that_wait_use_no_more_than_the_outgoing_cap() {
         harness.pump();
         assert_eq!(requests(&mut harness).len(), accepted);
         assert_eq!(harness.client.stats().queued_bytes, 0);
+    });
+}
+
+#[test]
+fn properties_wait_for_the_channel_and_keep_their_order() {
+    each_with(restoring, |mut harness| {
+        let set = |client: &mut ChatClient, level: i32| {
+            let properties = [("level".into(), level.into())];
+            let set = client.set_channel_properties("a", &properties, &PropertyOptions::new());
+            set.expect("it waits for the channel");
+        };
+        arrive_first(&mut harness, &["a"], |client| {
+            set(client, 1);
+            let properties = [("mood".into(), "good".into())];
+            let options = PropertyOptions::new();
+            let of_user = client.set_user_properties("a", "alice", &properties, &options);
+            of_user.expect("it waits for the channel");
+            publish(client, "a", "hello");
+        });
+        assert_eq!(requests(&mut harness), [subscribes(&["a"])]);
+        // The request for the channel has left, but the later value must not overtake the earlier one.
+        set(&mut harness.client, 2);
+        harness.pump();
+        assert_eq!(requests(&mut harness), []);
+        answer(&mut harness, &["a"], true);
+        let sent: Vec<_> = harness.server().requests.drain(..).collect();
+        let codes: Vec<u8> = sent.iter().map(|sent| sent.code).collect();
+        assert_eq!(codes, [8, 8, 2, 8]);
+        assert_ne!(sent[0].parameters, sent[3].parameters);
+        assert_eq!(harness.client.stats().queued_bytes, 0);
+        set(&mut harness.client, 3);
+        assert_eq!(harness.client.stats().queued_bytes, 0);
+        harness.pump();
+        assert_eq!(requests(&mut harness).len(), 1);
     });
 }

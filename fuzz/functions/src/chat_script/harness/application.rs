@@ -203,7 +203,7 @@ impl Harness {
                 expected,
             } => {
                 let (pairs, options) = property_options(properties, *expected);
-                self.operation(|chat| {
+                self.properties(|chat| {
                     chat.set_channel_properties(channel.as_str(), &pairs, &options)
                 });
             }
@@ -215,7 +215,7 @@ impl Harness {
             } => {
                 let (pairs, options) = property_options(properties, *expected);
                 let (channel, user) = (channel.as_str(), user.as_str());
-                self.operation(|chat| chat.set_user_properties(channel, user, &pairs, &options));
+                self.properties(|chat| chat.set_user_properties(channel, user, &pairs, &options));
             }
             UserCall::SendOperation {
                 code,
@@ -265,6 +265,11 @@ impl Harness {
         call: impl FnOnce(&mut ChatClient) -> Result<T, RequestError>,
     ) -> Option<T> {
         self.send(self.setup.restore.is_some(), false, call)
+    }
+
+    /// A call for a channel that waits for it, if the client comes back.
+    fn properties(&mut self, call: impl FnOnce(&mut ChatClient) -> Result<(), RequestError>) {
+        self.send(false, self.setup.restore.is_some(), call);
     }
 
     /// A call that sends a chat operation. It succeeds on the front end only, and buffers bytes.
