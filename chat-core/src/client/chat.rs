@@ -7,7 +7,7 @@ use super::ChatClient;
 use super::deadline::NextWork;
 use crate::codes::operation;
 use crate::config::ChatConfig;
-use crate::confirm::Receiver;
+use crate::confirm::{Fingerprint, Receiver};
 use crate::error::RequestError;
 use crate::event::{MessageToken, RequestId};
 use crate::operation::names::check_names;
@@ -209,16 +209,19 @@ impl ChatClient {
     {
         let is_queued = self.queues_messages(Some(channel))?;
         check_name(channel, "channel name")?;
+        let fingerprint = self.fingerprint(content);
         let receiver = || Receiver::Channel(channel.into());
+        if is_queued {
+            return self.queue_message(receiver(), false, fingerprint, |buffer, config| {
+                publish::write(buffer, config, channel, content, options)
+            });
+        }
         self.send_message(
             operation::PUBLISH,
             receiver,
             false,
-            is_queued,
-            content,
-            &|buffer: &mut Vec<u8>, config: &ChatConfig| {
-                publish::write(buffer, config, channel, content, options)
-            },
+            fingerprint,
+            |buffer, config| publish::write(buffer, config, channel, content, options),
         )
     }
 
@@ -249,40 +252,37 @@ impl ChatClient {
     {
         let is_queued = self.queues_messages(None)?;
         check_name(user, "user id")?;
+        let fingerprint = self.fingerprint(content);
         let receiver = || Receiver::User(user.into());
-        let code = operation::SEND_PRIVATE;
+        if is_queued {
+            let encrypt = options.encrypt;
+            return self.queue_message(receiver(), encrypt, fingerprint, |buffer, config| {
+                private::write(buffer, config, user, content, options)
+            });
+        }
         let token = self.send_message(
-            code,
+            operation::SEND_PRIVATE,
             receiver,
             options.encrypt,
-            is_queued,
-            content,
-            &|buffer: &mut Vec<u8>, config: &ChatConfig| {
-                private::write(buffer, config, user, content, options)
-            },
+            fingerprint,
+            |buffer, config| private::write(buffer, config, user, content, options),
         )?;
-        if !is_queued {
-            self.model.on_private_message_sent(user);
-        }
+        self.model.on_private_message_sent(user);
         Ok(token)
     }
 
-    /// Sends a message, or queues it until it can be sent.
+    /// Sends a message at once.
+    // The caller writes it in two places, here and where it is queued, so that the compiler can build
+    // this one into the call.
     #[inline]
-    fn send_message<C: Encode + ?Sized>(
+    fn send_message(
         &mut self,
         code: u8,
         receiver: impl FnOnce() -> Receiver,
         encrypt: bool,
-        is_queued: bool,
-        content: &C,
-        // A reference: it is moved several times on its way to the buffer.
-        write: &impl Fn(&mut Vec<u8>, &ChatConfig) -> Result<(), RequestError>,
+        fingerprint: Option<Fingerprint>,
+        write: impl FnOnce(&mut Vec<u8>, &ChatConfig) -> Result<(), RequestError>,
     ) -> Result<MessageToken, RequestError> {
-        let fingerprint = self.fingerprint(content);
-        if is_queued {
-            return self.queue_message(receiver(), encrypt, fingerprint, write);
-        }
         let has_space = self.has_space_for_result();
         self.send_chat(code, encrypt, |buffer, config| {
             write(buffer, config)?;

@@ -43,12 +43,25 @@ impl ChatClient {
         known
     }
 
+    /// Whether it is known that nothing is to be done now.
+    #[inline]
+    pub(super) fn is_known_idle(&self, now: Timestamp) -> bool {
+        let is_known = matches!(self.next_work, NextWork::At(_) | NextWork::Never);
+        is_known && self.poll_timeout().is_none_or(|at| at > now)
+    }
+
+    /// Whether there is input that was [noted](ChatClient::note_input). That is the usual reason for
+    /// work, and costs less to find than the next timer.
+    #[inline]
+    pub(super) fn has_noted_work(&self) -> bool {
+        matches!(self.next_work, NextWork::NotBefore(_)) && self.has_work()
+    }
+
     /// Whether something is to be done now. Keeps the time when it is not.
     #[inline]
     pub(super) fn is_due(&mut self, now: Timestamp) -> bool {
         debug_assert_eq!(now, self.now, "the time was taken");
         match self.next_work {
-            // An idle client, which costs no call.
             NextWork::At(_) | NextWork::Never => self.poll_timeout().is_some_and(|at| at <= now),
             NextWork::Unknown | NextWork::NotBefore(_) => self.look_for_work(now),
         }
@@ -57,8 +70,7 @@ impl ChatClient {
     /// Whether something is to be done now, which is not known. Keeps the time when it is not.
     #[inline(never)]
     fn look_for_work(&mut self, now: Timestamp) -> bool {
-        // Input is the usual reason, and costs less to find than the next timer.
-        if matches!(self.next_work, NextWork::NotBefore(_)) && self.has_work() {
+        if self.has_noted_work() {
             return true;
         }
         let at = self.poll_timeout();

@@ -52,19 +52,28 @@ impl ChatClient {
     /// [`ChatClient::service`].
     pub fn handle_link(&mut self, now: Timestamp, link: LinkId, input: LinkInput<'_>) {
         let now = self.advance(now);
+        if let LinkInput::Received(bytes) = input
+            && let Some(connection) = &mut self.connection
+            && connection.link == link
+            && connection.peer.wire() != Wire::Datagram
+        {
+            connection.peer.handle_bytes(now, bytes);
+            self.note_input(now);
+            self.continue_restore();
+        } else {
+            self.handle_other(now, link, input);
+        }
+    }
+
+    /// Handles everything but bytes of the current stream or WebSocket.
+    // Apart from the call above, which would save registers for all that may have to be logged.
+    #[inline(never)]
+    fn handle_other(&mut self, now: Timestamp, link: LinkId, input: LinkInput<'_>) {
         if let Some(connection) = self
             .connection
             .as_mut()
             .filter(|current| current.link == link)
         {
-            if let LinkInput::Received(bytes) = input
-                && connection.peer.wire() != Wire::Datagram
-            {
-                connection.peer.handle_bytes(now, bytes);
-                self.note_input(now);
-                self.continue_restore();
-                return;
-            }
             self.next_work = NextWork::Unknown;
             let logged: Option<&dyn Debug> = match &input {
                 LinkInput::Received(_) => None,
@@ -140,7 +149,7 @@ impl ChatClient {
     /// [`Serviced::more`] tells whether input remains. An idle call does nothing.
     pub fn service(&mut self, now: Timestamp) -> Serviced {
         let now = self.advance(now);
-        if !self.is_due(now) {
+        if self.is_known_idle(now) {
             return Serviced { more: false };
         }
         self.work(now)
@@ -150,6 +159,9 @@ impl ChatClient {
     /// registers of this one.
     #[inline(never)]
     fn work(&mut self, now: Timestamp) -> Serviced {
+        if !self.has_noted_work() && !self.is_due(now) {
+            return Serviced { more: false };
+        }
         // Otherwise only what a message changes.
         if !self.is_before_timers(now) {
             self.touch();

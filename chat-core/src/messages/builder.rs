@@ -87,14 +87,19 @@ impl MessagesBuilder {
     }
 
     /// Begins the list of senders. If a message has the list twice, the last one counts.
+    #[inline]
     pub(crate) fn begin_senders(&mut self) {
         self.senders.clear();
     }
 
     /// Begins the list of contents. If a message has the list twice, the last one counts.
+    #[inline]
     pub(crate) fn begin_contents(&mut self) {
         self.contents.clear();
-        self.others.clear();
+        // Nearly always empty, and clearing it is a call.
+        if !self.others.is_empty() {
+            self.others.clear();
+        }
         self.other_bytes = 0;
     }
 

@@ -7,6 +7,7 @@ use crate::budget::MemoryBudget;
 use crate::messages::{Message, Messages};
 use crate::restore::continuity::Cached;
 use alloc::collections::VecDeque;
+use core::ops::Range;
 
 /// The cached messages of one channel, oldest first.
 #[derive(Debug, Default)]
@@ -45,12 +46,6 @@ impl Part {
     /// The messages that were not dropped.
     fn cached(&self) -> impl Iterator<Item = Message<'_>> {
         self.messages.iter().skip(self.dropped as usize)
-    }
-
-    // Apart from its caller, which would save registers for a cache that holds a few messages.
-    #[inline(never)]
-    fn leave(&self, leaving: &mut dyn FnMut(&Message<'_>)) {
-        self.cached().for_each(|message| leaving(&message));
     }
 
     /// The ids of the first and of the last message.
@@ -104,6 +99,15 @@ impl Cached for Cache {
     }
 }
 
+/// Passes some of these messages to `leaving`.
+// Apart from its callers, which would save many registers for it: a cache that holds more than a few
+// messages never needs it.
+#[inline(never)]
+fn leave(messages: &Messages, range: Range<usize>, leaving: &mut dyn FnMut(&Message<'_>)) {
+    let messages = messages.iter().skip(range.start).take(range.len());
+    messages.for_each(|message| leaving(&message));
+}
+
 /// The caps that the caches of all channels share, and the order in which they cached.
 #[derive(Debug)]
 pub(super) struct Caches {
@@ -149,11 +153,7 @@ impl Caches {
     ) {
         debug_assert_eq!(count, messages.len(), "the caller counted them");
         if count == 0 || self.max_messages_per_channel == 0 {
-            let skipped = count.saturating_sub(recent);
-            messages
-                .iter()
-                .skip(skipped)
-                .for_each(|message| leaving(&message));
+            leave(&messages, count.saturating_sub(recent)..count, leaving);
             return;
         }
         let order = self.parts.push(key);
@@ -187,10 +187,8 @@ impl Caches {
             } else {
                 cache.messages -= surplus;
                 if cache.messages < recent && oldest.order >= cache.life {
-                    oldest
-                        .cached()
-                        .take(surplus)
-                        .for_each(|message| leaving(&message));
+                    let first = oldest.dropped as usize;
+                    leave(&oldest.messages, first..first + surplus, leaving);
                 }
                 oldest.dropped += surplus as u32;
             }
@@ -213,7 +211,11 @@ impl Caches {
         };
         cache.messages -= part.remaining();
         if cache.messages < recent && part.order >= cache.life {
-            part.leave(leaving);
+            leave(
+                &part.messages,
+                part.dropped as usize..part.count as usize,
+                leaving,
+            );
         }
         self.budget.release(part.messages.pinned_bytes());
         let removed = self.parts.remove(part.order);

@@ -12,7 +12,7 @@ use crate::message::MessageKind;
 use crate::random::Random;
 use crate::role::Role;
 use crate::time::Timestamp;
-use crate::{tcp, udp};
+use crate::udp;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -191,6 +191,7 @@ impl Carrier {
     /// Appends a reliable message on channel 0, unless more than `cap` bytes would then wait; one
     /// without a cap does not count as the owner's. `write` gets the buffer and the position where
     /// the message begins; if it fails, nothing remains of the message.
+    // One call of `write` for all carriers, which the compiler can then build in.
     #[inline]
     pub(super) fn write<E: From<SendError>>(
         &mut self,
@@ -198,25 +199,47 @@ impl Carrier {
         config: &PeerConfig,
         write: impl FnOnce(&mut Vec<u8>, usize) -> Result<(), E>,
     ) -> Result<(), E> {
-        let counts = cap.is_some();
-        let cap = cap.unwrap_or(usize::MAX);
-        let (before, header) = (self.unsent_bytes(), self.header_bytes());
-        // Space is checked after encoding, even if there is none at all: a message that can never
-        // be sent must not be reported as one that can be sent later.
-        let admit = |message: usize| {
-            // No sum overflows: these are lengths of buffers.
-            let bytes = message + header;
-            match before + bytes {
-                after if after <= cap => Ok(()),
-                // Waiting makes space for other messages, but never enough for this one.
-                _ if bytes > cap => Err(SendError::TooLong { max_bytes: cap }.into()),
-                _ => Err(SendError::QueueFull.into()),
+        let (buffer, start) = self.begin_message()?;
+        match write(buffer, start) {
+            Ok(()) => Ok(self.end_message(start, cap, config)?),
+            Err(error) => {
+                self.cancel_message(start);
+                Err(error)
             }
-        };
+        }
+    }
+
+    /// Returns the buffer for a message, and the position in it where the message begins.
+    #[inline]
+    fn begin_message(&mut self) -> Result<(&mut Vec<u8>, usize), SendError> {
+        Ok(match self {
+            Self::Stream(stream) => stream.begin_message(),
+            Self::Datagram(datagram) => (datagram.begin_message()?, 0),
+            Self::Whole(whole) => (whole.begin_message(), 0),
+        })
+    }
+
+    /// Sends the message that begins at `start`, if it is admitted.
+    #[inline]
+    fn end_message(
+        &mut self,
+        start: usize,
+        cap: Option<usize>,
+        config: &PeerConfig,
+    ) -> Result<(), SendError> {
         match self {
-            Self::Stream(stream) => stream.write(admitted(write, admit)),
-            Self::Datagram(datagram) => datagram.write(counts, admitted(write, admit)),
-            Self::Whole(whole) => whole.write(config, write, admit),
+            Self::Stream(stream) => stream.end_message(start, cap.unwrap_or(usize::MAX)),
+            Self::Datagram(datagram) => datagram.end_message(cap),
+            Self::Whole(whole) => whole.end_message(cap.unwrap_or(usize::MAX), config),
+        }
+    }
+
+    #[cold]
+    fn cancel_message(&mut self, start: usize) {
+        match self {
+            Self::Stream(stream) => stream.cancel_message(start),
+            Self::Datagram(datagram) => datagram.cancel_message(),
+            Self::Whole(whole) => whole.cancel_message(),
         }
     }
 
@@ -227,20 +250,11 @@ impl Carrier {
             Self::Whole(whole) => whole.write_raw(bytes),
             Self::Datagram(datagram) => {
                 // Only a client has this carrier, and nothing that it sends is raw.
-                let _dropped_if_not_connected = datagram.write(false, |buffer, _| {
-                    buffer.extend_from_slice(bytes);
-                    Ok::<(), SendError>(())
-                });
+                if let Ok(message) = datagram.begin_message() {
+                    message.extend_from_slice(bytes);
+                    let _dropped_if_not_connected = datagram.end_message(None);
+                }
             }
-        }
-    }
-
-    /// Bytes that each message takes in addition to its own.
-    const fn header_bytes(&self) -> usize {
-        match self {
-            Self::Stream(_) => tcp::HEADER_BYTES,
-            Self::Datagram(_) => udp::command::HEADER_BYTES,
-            Self::Whole(_) => 0,
         }
     }
 
@@ -390,14 +404,19 @@ impl Carrier {
     }
 }
 
-/// Combines `write` with the check of the cap for carriers that send a message as it is written.
-fn admitted<E>(
-    write: impl FnOnce(&mut Vec<u8>, usize) -> Result<(), E>,
-    admit: impl FnOnce(usize) -> Result<(), E>,
-) -> impl FnOnce(&mut Vec<u8>, usize) -> Result<(), E> {
-    |buffer, start| {
-        write(buffer, start)?;
-        debug_assert!(buffer.len() >= start, "a writer only appends");
-        admit(buffer.len() - start)
+/// Whether a message may be sent that takes so many bytes, after which so many wait.
+///
+/// Asked after encoding, even if there is no space at all: a message that can never be sent must not
+/// be reported as one that can be sent later.
+#[inline]
+pub(super) fn admit(bytes: usize, waiting: usize, cap: usize) -> Result<(), SendError> {
+    if waiting <= cap {
+        return Ok(());
     }
+    // Waiting makes space for other messages, but never enough for one that is too long.
+    Err(if bytes > cap {
+        SendError::TooLong { max_bytes: cap }
+    } else {
+        SendError::QueueFull
+    })
 }

@@ -2,6 +2,7 @@
 //! [`udp::Acceptor`](crate::udp::Acceptor), above which its peers exchange whole messages.
 //! Spec: udp.md.
 
+use super::carrier::admit;
 use super::inbound::decrypted;
 use super::{End, Inbound, PeerConfig, SendError};
 use crate::crypto::Cipher;
@@ -128,32 +129,38 @@ impl Datagram {
         self.message.get_mut(range).unwrap_or_default()
     }
 
-    /// Whether a message `counts` as the owner's is up to the caller.
-    pub(super) fn write<E: From<SendError>>(
-        &mut self,
-        counts: bool,
-        write: impl FnOnce(&mut Vec<u8>, usize) -> Result<(), E>,
-    ) -> Result<(), E> {
-        match &mut self.connection {
-            // The phase of the peer allows no message before.
-            None => Err(SendError::NotReady.into()),
-            Some(connection) if connection.state() == State::Connected => {
-                let write =
-                    |buffer: &mut Vec<u8>, start| write(buffer, start).map_err(Refusal::Writer);
-                connection
-                    .send_marked(CHANNEL, Delivery::Reliable, counts, write)
-                    .map_err(|refusal| match refusal {
-                        Refusal::Writer(error) => error,
-                        Refusal::Udp(error) => SendError::from(error).into(),
-                    })
-            }
-            // The connection ended, and its owner has not taken the end yet. The message is
-            // dropped, but its arguments are checked as on a live connection.
-            Some(_) => {
-                write(&mut Vec::new(), 0)?;
-                self.dropped += u64::from(counts);
-                Ok(())
-            }
+    /// Returns the buffer for a message, for [`Datagram::end_message`].
+    pub(super) fn begin_message(&mut self) -> Result<&mut Vec<u8>, SendError> {
+        // The phase of the peer allows no message before.
+        let connection = self.connection.as_mut().ok_or(SendError::NotReady)?;
+        Ok(connection.draft())
+    }
+
+    /// Sends the message, unless more than `cap` bytes would wait; one without a cap does not count
+    /// as the owner's.
+    pub(super) fn end_message(&mut self, cap: Option<usize>) -> Result<(), SendError> {
+        let connection = self.connection.as_mut().ok_or(SendError::NotReady)?;
+        let bytes = connection.draft().len() + udp::command::HEADER_BYTES;
+        let waiting = connection.queued_bytes() + bytes;
+        let (counts, cap) = (cap.is_some(), cap.unwrap_or(usize::MAX));
+        let admitted = admit(bytes, waiting, cap);
+        if admitted.is_err() {
+            connection.cancel_draft();
+        } else if connection.state() == State::Connected {
+            connection.send_draft(CHANNEL, Delivery::Reliable, counts)?;
+        } else {
+            // The connection ended, and its owner has not taken the end yet. The message is dropped,
+            // but its arguments were checked as on a live connection.
+            connection.cancel_draft();
+            self.dropped += u64::from(counts);
+        }
+        admitted
+    }
+
+    /// Drops the message that was begun.
+    pub(super) fn cancel_message(&mut self) {
+        if let Some(connection) = &mut self.connection {
+            connection.cancel_draft();
         }
     }
 
@@ -242,18 +249,6 @@ impl Datagram {
         if let Some(connection) = &mut self.connection {
             connection.wake(now, slept);
         }
-    }
-}
-
-/// Why a message was not queued: by the writer, or by UDP.
-enum Refusal<E> {
-    Writer(E),
-    Udp(udp::SendError),
-}
-
-impl<E> From<udp::SendError> for Refusal<E> {
-    fn from(error: udp::SendError) -> Self {
-        Self::Udp(error)
     }
 }
 

@@ -61,7 +61,7 @@ impl Peer {
     }
 
     /// Takes the next message if it needs nothing but to be passed on, as nearly all do.
-    #[inline]
+    #[inline(always)]
     fn next_plain(&mut self, now: Timestamp) -> Option<(MessageKind, Range<usize>)> {
         if self.end_taken || !matches!(self.phase, Phase::KeyExchange | Phase::Ready) {
             return None;
@@ -213,6 +213,7 @@ impl Peer {
     /// requested without a secure wire and without keys; [`SendError::QueueFull`] and
     /// [`SendError::TooLong`] at the cap; [`SendError::Encode`] and [`SendError::TooLong`] for a
     /// message that JSON cannot express.
+    #[inline]
     pub fn send<E: From<SendError>>(
         &mut self,
         options: SendOptions,

@@ -1,11 +1,12 @@
 //! A byte stream with frames. Spec: wire.md 6.
 
+use super::carrier::admit;
 use super::inbound::{Overrun, decrypted, is_passed_on};
 use super::{End, Inbound, PeerClock, PeerConfig, SendError};
 use crate::crypto::Cipher;
 use crate::message::{Header, MessageKind};
 use crate::role::Role;
-use crate::tcp::{self, Delivery, Item, Splitter};
+use crate::tcp::{self, Delivery, FrameStart, Item, Splitter};
 use crate::time::Timestamp;
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -115,19 +116,33 @@ impl Stream {
         }
     }
 
+    /// Begins a message: appends the header of its frame. Returns the buffer, and where in it the
+    /// message begins.
     #[inline]
-    pub(super) fn write<E: From<SendError>>(
-        &mut self,
-        write: impl FnOnce(&mut Vec<u8>, usize) -> Result<(), E>,
-    ) -> Result<(), E> {
+    pub(super) fn begin_message(&mut self) -> (&mut Vec<u8>, usize) {
         let buffer = &mut self.outgoing.bytes;
         let frame = tcp::begin_frame(buffer, 0, Delivery::Reliable);
-        let written = write(buffer, frame.message_position());
-        match written {
-            Ok(()) => tcp::end_frame(buffer, frame),
-            Err(_) => tcp::cancel_frame(buffer, frame),
+        (buffer, frame.message_position())
+    }
+
+    /// Ends the message that begins at `start`, or removes it if more than `cap` bytes wait.
+    #[inline]
+    pub(super) fn end_message(&mut self, start: usize, cap: usize) -> Result<(), SendError> {
+        let length = self.outgoing.bytes.len();
+        debug_assert!(start <= length, "a writer only appends");
+        // No sum overflows: these are lengths of buffers.
+        let bytes = length.saturating_sub(start) + tcp::HEADER_BYTES;
+        let admitted = admit(bytes, self.unsent().len(), cap);
+        match admitted {
+            Ok(()) => tcp::end_frame(&mut self.outgoing.bytes, FrameStart::of_message(start)),
+            Err(_) => self.cancel_message(start),
         }
-        written
+        admitted
+    }
+
+    /// Removes the message that begins at `start`, and its frame.
+    pub(super) fn cancel_message(&mut self, start: usize) {
+        tcp::cancel_frame(&mut self.outgoing.bytes, FrameStart::of_message(start));
     }
 
     pub(super) fn write_raw(&mut self, bytes: &[u8]) {

@@ -2,6 +2,7 @@
 //! (wire.md 7), and so do the datagram connections of a server, above a
 //! [`udp::Acceptor`](crate::udp::Acceptor).
 
+use super::carrier::admit;
 use super::inbound::{Overrun, decrypted};
 #[cfg(feature = "json")]
 use super::json::{self, Item};
@@ -52,6 +53,8 @@ pub(super) struct Whole {
     outgoing: VecDeque<Vec<u8>>,
     outgoing_bytes: usize,
     spare: Vec<Vec<u8>>,
+    /// The message that is being written; otherwise empty.
+    draft: Vec<u8>,
 }
 
 /// Counts only: messages are private.
@@ -84,6 +87,7 @@ impl Whole {
             outgoing: VecDeque::new(),
             outgoing_bytes: 0,
             spare: Vec::new(),
+            draft: Vec::new(),
         }
     }
 
@@ -275,27 +279,37 @@ impl Whole {
 
     // Messages out.
 
-    /// `admit` gets the length of the message as it is sent: JSON is longer than GpBinary.
-    pub(super) fn write<E: From<SendError>>(
-        &mut self,
-        config: &PeerConfig,
-        write: impl FnOnce(&mut Vec<u8>, usize) -> Result<(), E>,
-        admit: impl FnOnce(usize) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let mut message = self.take_spare();
-        let written = write(&mut message, 0);
+    /// Returns the buffer for a message, for [`Whole::end_message`].
+    pub(super) fn begin_message(&mut self) -> &mut Vec<u8> {
+        debug_assert!(self.draft.is_empty(), "every message ends or is canceled");
+        self.draft = self.take_spare();
+        &mut self.draft
+    }
+
+    /// Queues the message, or drops it if more than `cap` bytes would wait. JSON is longer than the
+    /// GpBinary that was written.
+    pub(super) fn end_message(&mut self, cap: usize, config: &PeerConfig) -> Result<(), SendError> {
+        #[cfg_attr(not(feature = "json"), expect(unused_mut))]
+        let mut message = core::mem::take(&mut self.draft);
         #[cfg(feature = "json")]
-        let written = if self.text {
-            written.and_then(|()| self.convert(&mut message, config).map_err(E::from))
-        } else {
-            written
+        let converted = match self.text {
+            true => self.convert(&mut message, config),
+            false => Ok(()),
         };
-        let written = written.and_then(|()| admit(message.len()));
-        match written {
+        #[cfg(not(feature = "json"))]
+        let converted = Ok(());
+        let bytes = message.len();
+        let admitted = converted.and_then(|()| admit(bytes, self.outgoing_bytes + bytes, cap));
+        match admitted {
             Ok(()) => self.queue(message),
             Err(_) => self.recycle(message, config.kept_bytes),
         }
-        written
+        admitted
+    }
+
+    /// Drops the message that was begun.
+    pub(super) fn cancel_message(&mut self) {
+        self.draft = Vec::new();
     }
 
     pub(super) fn write_raw(&mut self, bytes: &[u8]) {

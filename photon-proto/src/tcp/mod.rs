@@ -77,6 +77,13 @@ impl FrameStart {
     pub const fn message_position(&self) -> usize {
         self.0 + HEADER_BYTES
     }
+
+    /// The header in front of the message at this position.
+    #[inline]
+    pub(crate) const fn of_message(position: usize) -> Self {
+        debug_assert!(position >= HEADER_BYTES, "every message has a header");
+        Self(position.saturating_sub(HEADER_BYTES))
+    }
 }
 
 /// Appends a frame header. Append the message, then call [`end_frame`] or [`cancel_frame`].

@@ -70,12 +70,13 @@ impl Pool {
         );
     }
 
-    /// Returns an empty buffer of any size, for a message whose length is not known in advance.
-    pub(crate) fn draft(&mut self) -> Vec<u8> {
-        core::mem::take(&mut self.draft)
+    /// The buffer for a message whose length is not known in advance. Empty while none is written.
+    pub(crate) const fn draft(&mut self) -> &mut Vec<u8> {
+        &mut self.draft
     }
 
-    pub(crate) fn give_draft(&mut self, mut buffer: Vec<u8>) {
+    /// Keeps the buffer of a message that was taken out of [`Pool::draft`], unless it is large.
+    pub(crate) fn keep_draft(&mut self, mut buffer: Vec<u8>) {
         if buffer.capacity() <= MAX_BUFFER_BYTES {
             buffer.clear();
             self.draft = buffer;

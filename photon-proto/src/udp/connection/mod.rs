@@ -43,19 +43,6 @@ enum Phase {
     Closed,
 }
 
-/// The reason why a message was not queued.
-enum NotQueued<E> {
-    Refused(SendError),
-    /// The caller's function failed.
-    Writer(E),
-}
-
-impl<E> From<SendError> for NotQueued<E> {
-    fn from(error: SendError) -> Self {
-        Self::Refused(error)
-    }
-}
-
 /// A client's request to connect, the input of [`Connection::accept`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConnectRequest {
@@ -361,14 +348,11 @@ impl Connection {
         delivery: Delivery,
         message: &[u8],
     ) -> Result<(), SendError> {
-        self.send_sized(channel, delivery, true, Some(message.len()), |out, _| {
-            out.extend_from_slice(message);
-            Ok(())
-        })
+        self.send_marked(channel, delivery, true, message)
     }
 
-    /// Like [`Connection::send`], but `write` appends the message to the outgoing buffer, which
-    /// saves a copy. It receives the position at which the message begins.
+    /// Like [`Connection::send`], but `write` writes the message, into a buffer that is kept for the
+    /// next one. It receives the position at which the message begins.
     ///
     /// # Errors
     ///
@@ -380,59 +364,82 @@ impl Connection {
         delivery: Delivery,
         write: impl FnOnce(&mut Vec<u8>, usize) -> Result<(), E>,
     ) -> Result<(), E> {
-        self.send_marked(channel, delivery, true, write)
-    }
-
-    /// Like [`Connection::send_with`], for a message that may not count in
-    /// [`Connection::unacknowledged_messages`].
-    pub(crate) fn send_marked<E: From<SendError>>(
-        &mut self,
-        channel: u8,
-        delivery: Delivery,
-        counts: bool,
-        write: impl FnOnce(&mut Vec<u8>, usize) -> Result<(), E>,
-    ) -> Result<(), E> {
-        self.send_sized(channel, delivery, counts, None, write)
-    }
-
-    /// Like [`Connection::send_marked`], for a message whose length may be known before.
-    fn send_sized<E: From<SendError>>(
-        &mut self,
-        channel: u8,
-        delivery: Delivery,
-        counts: bool,
-        length: Option<usize>,
-        write: impl FnOnce(&mut Vec<u8>, usize) -> Result<(), E>,
-    ) -> Result<(), E> {
-        if self.phase != Phase::Connected {
-            return Err(SendError::NotConnected.into());
+        self.check_channel(channel)?;
+        match write(self.draft(), 0) {
+            Ok(()) => Ok(self.send_draft(channel, delivery, true)?),
+            Err(error) => {
+                self.cancel_draft();
+                Err(error)
+            }
         }
-        let write = |out: &mut Vec<u8>, at| write(out, at).map_err(NotQueued::Writer);
+    }
+
+    /// The buffer for a message whose length is not known before, for [`Connection::send_draft`].
+    pub(crate) const fn draft(&mut self) -> &mut Vec<u8> {
+        self.pool.draft()
+    }
+
+    /// Drops the message in [`Connection::draft`].
+    pub(crate) fn cancel_draft(&mut self) {
+        let draft = core::mem::take(self.draft());
+        self.pool.keep_draft(draft);
+    }
+
+    /// Sends the message in [`Connection::draft`], which may not count in
+    /// [`Connection::unacknowledged_messages`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Connection::send`]. The message is dropped.
+    pub(crate) fn send_draft(
+        &mut self,
+        channel: u8,
+        delivery: Delivery,
+        counts: bool,
+    ) -> Result<(), SendError> {
+        let draft = core::mem::take(self.draft());
+        let sent = self.send_marked(channel, delivery, counts, &draft);
+        self.pool.keep_draft(draft);
+        sent
+    }
+
+    /// # Errors
+    ///
+    /// [`SendError`] if no message can be sent on the channel.
+    fn check_channel(&self, channel: u8) -> Result<(), SendError> {
+        if self.phase != Phase::Connected {
+            return Err(SendError::NotConnected);
+        }
+        self.sender.check_channel(channel)
+    }
+
+    /// Like [`Connection::send`], for a message that may not count in
+    /// [`Connection::unacknowledged_messages`].
+    fn send_marked(
+        &mut self,
+        channel: u8,
+        delivery: Delivery,
+        counts: bool,
+        message: &[u8],
+    ) -> Result<(), SendError> {
+        self.check_channel(channel)?;
         let first = self.sender.next_number(channel);
-        match self.sender.message(
-            channel,
-            delivery,
-            length,
-            &self.rules,
-            &mut self.pool,
-            write,
-        ) {
+        let (rules, pool) = (&self.rules, &mut self.pool);
+        let sent = self.sender.message(channel, delivery, message, rules, pool);
+        match sent {
             Ok(()) => {
                 self.stats.sent_messages += 1;
                 if !counts {
                     self.sender.exclude(channel, first);
                 }
-                Ok(())
             }
-            Err(NotQueued::Refused(error)) => {
-                // Numbers never wrap, so the connection cannot go on. Spec: udp.md 4.1.
-                if error == SendError::NumbersExhausted {
-                    self.end(Cause::ProtocolError(Violation::NumbersExhausted));
-                }
-                Err(error.into())
+            // Numbers never wrap, so the connection cannot go on. Spec: udp.md 4.1.
+            Err(SendError::NumbersExhausted) => {
+                self.end(Cause::ProtocolError(Violation::NumbersExhausted));
             }
-            Err(NotQueued::Writer(error)) => Err(error),
+            Err(_) => {}
         }
+        sent
     }
 
     /// Requests the server's clock. The last known one stays valid until the answer. Does nothing

@@ -68,22 +68,36 @@ impl Sender {
         .bytes(command::HEADER_BYTES)
     }
 
-    /// Queues a message. `write` appends it to a buffer and receives the position at which it
-    /// begins; a `length` that is known before saves a copy. After an error nothing is queued.
-    pub(crate) fn message<E: From<SendError>>(
+    /// # Errors
+    /// [`SendError::Channel`] if there is no such channel.
+    pub(crate) const fn check_channel(&self, channel: u8) -> Result<(), SendError> {
+        if channel < self.channel_count {
+            Ok(())
+        } else {
+            Err(SendError::Channel(channel))
+        }
+    }
+
+    /// Queues a message. After an error nothing is queued.
+    pub(crate) fn message(
         &mut self,
         channel: u8,
         delivery: Delivery,
-        length: Option<usize>,
+        message: &[u8],
         rules: &Rules,
         pool: &mut Pool,
-        write: impl FnOnce(&mut Vec<u8>, usize) -> Result<(), E>,
-    ) -> Result<(), E> {
-        if channel >= self.channel_count {
-            return Err(SendError::Channel(channel).into());
-        }
+    ) -> Result<(), SendError> {
+        self.check_channel(channel)?;
         if usize::from(channel) >= self.data.len() {
             self.add_channels(channel);
+        }
+        if message.len() > rules.max_message_bytes {
+            let max_bytes = rules.max_message_bytes;
+            return Err(SendError::TooLong { max_bytes });
+        }
+        let limit = rules.payload_limit();
+        if message.len() > limit {
+            return self.fragments(channel, delivery, message, limit, pool);
         }
         let header_bytes = match delivery {
             Delivery::Reliable | Delivery::ReliableUnsequenced => command::HEADER_BYTES,
@@ -91,41 +105,11 @@ impl Sender {
                 command::NUMBERED_HEADER_BYTES
             }
         };
-        let length = length.filter(|length| *length <= rules.payload_limit());
-        let mut bytes = match length {
-            Some(length) => pool.buffer(header_bytes + length),
-            None => pool.draft(),
-        };
+        let mut bytes = pool.buffer(header_bytes + message.len());
         bytes.extend_from_slice(&[0; command::NUMBERED_HEADER_BYTES]);
         bytes.truncate(header_bytes);
-        let written = write(&mut bytes, header_bytes);
-        // `write` comes from the application and may have cut the buffer.
-        if bytes.len() < header_bytes {
-            bytes.resize(header_bytes, 0);
-        }
-        let written_bytes = bytes.len() - header_bytes;
-        let checked = written.and_then(|()| {
-            if written_bytes > rules.max_message_bytes {
-                let max_bytes = rules.max_message_bytes;
-                return Err(SendError::TooLong { max_bytes }.into());
-            }
-            Ok(())
-        });
-        let is_single = written_bytes <= rules.payload_limit();
-        if length.is_some() && is_single {
-            checked?;
-            return Ok(self.single(channel, delivery, bytes)?);
-        }
-        let queued = checked.and_then(|()| {
-            if is_single {
-                Ok(self.single(channel, delivery, pool.copy(&bytes))?)
-            } else {
-                let message = bytes.get(header_bytes..).unwrap_or_default();
-                Ok(self.fragments(channel, delivery, message, rules.payload_limit(), pool)?)
-            }
-        });
-        pool.give_draft(bytes);
-        queued
+        bytes.extend_from_slice(message);
+        self.single(channel, delivery, bytes)
     }
 
     /// Queues a message that fits into one command.
