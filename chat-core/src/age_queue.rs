@@ -45,20 +45,21 @@ impl<T> AgeQueue<T> {
         serial
     }
 
-    /// Removes the element with this serial number.
+    /// Removes the element with this serial number. Returns whether it was there.
     // Each message of a full cache removes the oldest one.
     #[inline]
-    pub(crate) fn remove(&mut self, serial: u64) -> Option<T> {
-        let removed = match self.places.front() {
-            Some((oldest, _)) if *oldest == serial => self.places.pop_front()?.1,
-            _ => self.take_from_the_middle(serial),
+    pub(crate) fn remove(&mut self, serial: u64) -> bool {
+        let is_removed = match self.places.front() {
+            Some((oldest, _)) if *oldest == serial => self.places.pop_front().is_some(),
+            _ => self.take_from_the_middle(serial).is_some(),
         };
-        let removed = removed?;
-        self.live -= 1;
-        if self.live < self.places.len() || self.is_oversized() {
-            self.tidy();
+        if is_removed {
+            self.live -= 1;
+            if self.live < self.places.len() || self.is_oversized() {
+                self.tidy();
+            }
         }
-        Some(removed)
+        is_removed
     }
 
     /// Whether less than a quarter of the memory is in use: then each element pays for a move of few
@@ -126,8 +127,8 @@ mod tests {
         let mut queue = AgeQueue::new();
         let serials: Vec<u64> = (0..10).map(|number| queue.push(number)).collect();
         for number in [4, 0, 9, 1] {
-            assert_eq!(queue.remove(serials[number]), Some(number));
-            assert_eq!(queue.remove(serials[number]), None);
+            assert!(queue.remove(serials[number]));
+            assert!(!queue.remove(serials[number]));
         }
         assert_eq!(queue.oldest(), Some(&2));
         assert_eq!(
@@ -144,10 +145,10 @@ mod tests {
         let first = queue.push(0);
         for number in 1..10_000 {
             let serial = queue.push(number);
-            assert_eq!(queue.remove(serial), Some(number));
+            assert!(queue.remove(serial));
         }
         assert!(queue.places.len() <= 2 + AgeQueue::<i32>::MAX_EMPTY);
-        assert_eq!(queue.remove(first), Some(0));
+        assert!(queue.remove(first));
         assert_eq!((queue.len(), queue.places.len()), (0, 0));
     }
 
@@ -156,7 +157,7 @@ mod tests {
         let mut queue = AgeQueue::new();
         let serials: Vec<u64> = (0..10_000).map(|number| queue.push(number)).collect();
         for serial in serials {
-            assert!(queue.remove(serial).is_some());
+            assert!(queue.remove(serial));
         }
         assert!(queue.places.capacity() <= 2 * super::KEPT_PLACES);
     }

@@ -2,7 +2,7 @@
 
 use super::ChatClient;
 use crate::event::{Authenticated, Event};
-use crate::incoming::Action;
+use crate::incoming::{Action, Refusal};
 use crate::operation::authenticate::Login;
 use crate::state::{CauseKind, DisconnectCause, Server};
 use alloc::boxed::Box;
@@ -10,25 +10,28 @@ use alloc::boxed::Box;
 impl ChatClient {
     /// Does what a message asks for. The message is no longer borrowed here, so the connection may
     /// change or end.
+    #[inline]
     pub(super) fn apply(&mut self, action: Action) {
         match action {
             Action::Nothing | Action::Unfinished => {}
             Action::LoggedIn(login) => self.on_login(*login),
-            Action::LoginRefused { return_code, text } if self.is_token_expired(return_code) => {
-                let cause =
-                    DisconnectCause::new(Server::FrontEnd, CauseKind::AuthenticationRefused);
-                self.fall_back_to_name_server(cause.with_code(return_code).with_text(text));
-            }
-            Action::LoginRefused { return_code, text } => {
-                self.fail_connection(CauseKind::AuthenticationRefused, |cause| {
-                    cause.with_code(return_code).with_text(text)
-                });
-            }
-            Action::Disconnected { code, text } => {
+            Action::LoginRefused(refusal) => self.on_login_refused(*refusal),
+            Action::Disconnected(refusal) => {
                 self.fail_connection(CauseKind::ServerDisconnect, |cause| {
-                    cause.with_code(code).with_text(text)
+                    cause.with_code(refusal.code).with_text(refusal.text)
                 });
             }
+        }
+    }
+
+    fn on_login_refused(&mut self, Refusal { code, text }: Refusal) {
+        if self.is_token_expired(code) {
+            let cause = DisconnectCause::new(Server::FrontEnd, CauseKind::AuthenticationRefused);
+            self.fall_back_to_name_server(cause.with_code(code).with_text(text));
+        } else {
+            self.fail_connection(CauseKind::AuthenticationRefused, |cause| {
+                cause.with_code(code).with_text(text)
+            });
         }
     }
 

@@ -65,15 +65,17 @@ pub(crate) enum Action {
     /// The login was accepted.
     LoggedIn(Box<Login>),
     /// The login was refused.
-    LoginRefused {
-        return_code: i16,
-        text: Text,
-    },
+    LoginRefused(Box<Refusal>),
     /// The server announced that it closes the connection, and why.
-    Disconnected {
-        code: i16,
-        text: Text,
-    },
+    Disconnected(Box<Refusal>),
+}
+
+/// A code of the server, and its text.
+// Boxed in an `Action`, because nearly all are `Nothing`, and each is moved through several results.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    pub(crate) code: i16,
+    pub(crate) text: Text,
 }
 
 impl Incoming<'_> {
@@ -106,12 +108,12 @@ impl Incoming<'_> {
                 code,
                 debug_message,
                 ..
-            } => Ok(Action::Disconnected {
+            } => Ok(Action::Disconnected(Box::new(Refusal {
                 code,
                 text: debug_message
                     .as_deref()
                     .map_or(Text::EMPTY, Text::for_error),
-            }),
+            }))),
             Message::Raw(_) => {
                 // Server plug-ins of other products send them; Chat has no use for them.
                 // Spec: chat.md 4.10.
@@ -153,10 +155,10 @@ impl Incoming<'_> {
                     return Ok(Action::Nothing);
                 }
                 if return_code != return_code::OK {
-                    return Ok(Action::LoginRefused {
-                        return_code,
+                    return Ok(Action::LoginRefused(Box::new(Refusal {
+                        code: return_code,
                         text: debug_message.map_or(Text::EMPTY, Text::for_error),
-                    });
+                    })));
                 }
                 let login = authenticate::read(&mut params, self.config)?;
                 self.count_surplus(&mut params)?;

@@ -71,14 +71,17 @@ impl Cache {
             .filter(move |message| message.id == Some(id))
     }
 
-    /// The place of a part that is not the newest: behind the messages of the present life with
-    /// lower ids, so that readers find ids in order.
-    fn place_of(&self, first_id: Option<i32>) -> usize {
+    /// Adds a part that is not the newest: behind the messages of the present life with lower ids, so
+    /// that readers find ids in order.
+    #[cold]
+    fn insert(&mut self, part: Part) {
+        let first_id = part.ids().map(|(first, _)| first);
         let behind = |part: &Part| {
             part.order >= self.life && part.ids().is_none_or(|(first, _)| Some(first) > first_id)
         };
         let newer = self.parts.iter().rev().take_while(|part| behind(part));
-        self.parts.len() - newer.count()
+        let place = self.parts.len() - newer.count();
+        self.parts.insert(place, part);
     }
 }
 
@@ -173,8 +176,7 @@ impl Caches {
         if is_newest {
             cache.parts.push_back(part);
         } else {
-            let place = cache.place_of(part.ids().map(|(first, _)| first));
-            cache.parts.insert(place, part);
+            cache.insert(part);
         }
         while cache.messages > self.max_messages_per_channel {
             let surplus = cache.messages - self.max_messages_per_channel;
@@ -218,8 +220,8 @@ impl Caches {
             );
         }
         self.budget.release(part.messages.pinned_bytes());
-        let removed = self.parts.remove(part.order);
-        debug_assert!(removed.is_some(), "every part has its place in the order");
+        let is_removed = self.parts.remove(part.order);
+        debug_assert!(is_removed, "every part has its place in the order");
     }
 
     /// Empties a cache. `leaving` gets at least its newest `recent` messages.

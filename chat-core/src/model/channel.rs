@@ -365,15 +365,11 @@ impl Channels {
         let removed = self.slots.get_mut(slot as usize).and_then(Option::take);
         debug_assert!(removed.is_some(), "every name belongs to a channel");
         let channel = removed?;
-        let place = self.by_number.remove(channel.key.number);
-        debug_assert_eq!(
-            place,
-            Some(slot),
-            "every channel has its place in the order"
-        );
+        let is_removed = self.by_number.remove(channel.key.number);
+        debug_assert!(is_removed, "every channel has its place in the order");
         if self.private {
-            let place = self.by_use.remove(channel.used);
-            debug_assert_eq!(place, Some(slot), "private channels are ordered by use");
+            let is_removed = self.by_use.remove(channel.used);
+            debug_assert!(is_removed, "private channels are ordered by use");
         }
         if !channel.requested {
             self.release_unsolicited(channel.name.len());
@@ -401,8 +397,8 @@ impl Channels {
         if channel.used + 1 == self.by_use.next_serial() {
             return;
         }
-        let place = self.by_use.remove(channel.used);
-        debug_assert_eq!(place, Some(slot), "private channels are ordered by use");
+        let is_removed = self.by_use.remove(channel.used);
+        debug_assert!(is_removed, "private channels are ordered by use");
         channel.used = self.by_use.push(slot);
     }
 

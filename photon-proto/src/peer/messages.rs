@@ -26,11 +26,11 @@ impl Peer {
     #[inline(always)]
     pub fn receive(&mut self, now: Timestamp, random: &mut Random) -> Received<'_> {
         // Without the results of all others around it, which are moved several times.
-        if let Some((kind, message)) = self.next_plain(now) {
+        if let Some(kind) = self.next_plain(now) {
             return Inbound::Message {
                 kind,
                 encrypted: false,
-                message: self.carrier.message_mut(message),
+                message: self.carrier.latest_message(),
             };
         }
         self.receive_other(now, random)
@@ -62,7 +62,7 @@ impl Peer {
 
     /// Takes the next message if it needs nothing but to be passed on, as nearly all do.
     #[inline(always)]
-    fn next_plain(&mut self, now: Timestamp) -> Option<(MessageKind, Range<usize>)> {
+    fn next_plain(&mut self, now: Timestamp) -> Option<MessageKind> {
         if self.end_taken || !matches!(self.phase, Phase::KeyExchange | Phase::Ready) {
             return None;
         }

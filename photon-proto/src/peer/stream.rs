@@ -55,13 +55,16 @@ impl Stream {
     /// Takes the next message if it needs nothing but to be passed on, as nearly all do: see
     /// [`is_passed_on`].
     #[inline]
-    pub(super) fn next_plain(&mut self) -> Option<(MessageKind, Range<usize>)> {
+    pub(super) fn next_plain(&mut self) -> Option<MessageKind> {
         let header = Header::decode(self.splitter.peek_message()?).ok()?;
-        if header.encrypted || !is_passed_on(header.kind) {
-            return None;
-        }
-        let message = self.splitter.next_message()?;
-        Some((header.kind, message))
+        let is_plain = !header.encrypted && is_passed_on(header.kind);
+        (is_plain && self.splitter.next_message().is_some()).then_some(header.kind)
+    }
+
+    /// The message that was taken last.
+    #[inline]
+    pub(super) fn latest_message(&mut self) -> &mut [u8] {
+        self.splitter.latest_message()
     }
 
     #[inline]

@@ -406,15 +406,16 @@ mod tests {
         let mut whole = Whole::new(Role::Server, false, &config);
         whole.write_raw(b"one");
         whole.write_raw(b"");
-        let written = whole.write(
-            &config,
-            |buffer, _| {
-                buffer.extend_from_slice(b"two");
-                Ok::<(), SendError>(())
-            },
-            |_| Ok(()),
-        );
-        assert_eq!(written, Ok(()));
+        whole.begin_message().extend_from_slice(b"two");
+        assert_eq!(whole.end_message(6, &config), Ok(()));
+        whole.begin_message().extend_from_slice(b"three");
+        let refused = whole.end_message(6, &config);
+        assert_eq!(refused, Err(SendError::QueueFull));
+        whole.begin_message().extend_from_slice(b"a longer one");
+        let refused = whole.end_message(6, &config);
+        assert_eq!(refused, Err(SendError::TooLong { max_bytes: 6 }));
+        whole.begin_message().extend_from_slice(b"canceled");
+        whole.cancel_message();
         assert_eq!((whole.unsent(), whole.unsent_bytes()), (&b"one"[..], 6));
         whole.transmitted(config.kept_bytes);
         assert_eq!((whole.unsent(), whole.unsent_bytes()), (&b"two"[..], 3));

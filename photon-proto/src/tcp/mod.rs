@@ -259,6 +259,15 @@ impl Splitter {
         }
     }
 
+    /// The message that was taken last, until the next call that takes or adds something; otherwise
+    /// empty. Unlike [`message_mut`](Self::message_mut) it has no range to compare with.
+    #[inline]
+    pub fn latest_message(&mut self) -> &mut [u8] {
+        self.buffer
+            .get_mut(self.message.clone())
+            .unwrap_or_default()
+    }
+
     #[cold]
     fn fail(&mut self) -> Result<Option<Item>, DecodeError> {
         let Err(error) = self.peek() else {
