@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use photon_proto::{Text, Value};
 
 /// How many subscribers, users or properties an event may have whose changes are made at once. So many
-/// subscribers, or a quarter as many users, are added in one call.
+/// subscribers, or a quarter as many users, are added in one call; half as many properties are changed.
 pub(super) const MANY: usize = 4_096;
 
 /// The work of keeping a subscriber, user or property, in the unit of
@@ -23,7 +23,27 @@ pub(crate) enum Deferred {
     /// What came with a confirmed subscription.
     Presence(Presence),
     /// Changed properties, and the event about them.
-    Properties(Box<PropertiesChange>),
+    Properties(Properties),
+}
+
+/// A change of properties that was begun.
+#[derive(Debug)]
+pub(crate) struct Properties {
+    change: Box<PropertiesChange>,
+    /// How many of the properties were changed.
+    done: usize,
+    /// Whether there was memory for all of these.
+    complete: bool,
+}
+
+impl Properties {
+    pub(super) const fn new(change: Box<PropertiesChange>) -> Self {
+        Self {
+            change,
+            done: 0,
+            complete: true,
+        }
+    }
 }
 
 /// What is left of the properties and subscribers of a channel.
@@ -55,10 +75,7 @@ impl Incoming<'_> {
                     *self.deferred = Some(Box::new(Deferred::Presence(presence)));
                 }
             }
-            Some(Deferred::Properties(change)) => {
-                self.stats.work += WORK_PER_ENTRY * change.properties.len() as u64;
-                self.change_properties(change);
-            }
+            Some(Deferred::Properties(properties)) => self.continue_properties(properties),
             None => debug_assert!(false, "something is left"),
         }
     }
@@ -66,9 +83,10 @@ impl Incoming<'_> {
     /// Keeps one part. The parts in front of others decide what those mean.
     fn keep_presence(&mut self, presence: &mut Presence) {
         let (mut subscribers, mut users) = (Vec::new(), Vec::new());
-        let properties = core::mem::take(&mut presence.properties);
         let mut own_id = "";
+        let properties = core::mem::take(&mut presence.properties);
         if !properties.is_empty() {
+            // All in one call: the channel has none yet, and filling an empty map takes no searches.
             own_id = &self.config.user_id.0;
         } else if !presence.subscribers.is_empty() {
             let count = presence.subscribers.len().min(MANY);
@@ -85,13 +103,46 @@ impl Incoming<'_> {
                 .set_presence(&presence.channel, &properties, &subscribers, &users, own_id);
     }
 
-    /// Changes properties that are known to be of a channel, and reports it.
+    /// Changes properties that are known to be of a channel, and reports it: in one call if they are few.
     pub(super) fn change_properties(&mut self, change: Box<PropertiesChange>) {
+        let properties = Properties::new(change);
+        if properties.change.properties.len() > MANY / 2 {
+            *self.deferred = Some(Box::new(Deferred::Properties(properties)));
+        } else {
+            self.continue_properties(properties);
+        }
+    }
+
+    /// Makes the next part of the changes. The event follows the last one, so that the application sees
+    /// all of them once it is told of them.
+    fn continue_properties(&mut self, mut properties: Properties) {
+        let Properties {
+            change,
+            done,
+            complete,
+        } = &mut properties;
+        let left = change.properties.get(*done..).unwrap_or_default();
         let user = change.user.as_deref();
-        let complete = self
-            .model
-            .change_properties(&change.channel, user, &change.properties);
-        self.note_dropped_presence(complete.unwrap_or(true));
-        self.events.push(Event::PropertiesChanged(change));
+        // Filling an empty map takes no searches.
+        let most = if self.model.has_properties(&change.channel, user) {
+            MANY / 2
+        } else {
+            left.len()
+        };
+        let part = left.get(..most).unwrap_or(left);
+        if change.properties.len() > MANY / 2 {
+            self.stats.work += WORK_PER_ENTRY * part.len() as u64;
+        }
+        // The user may have left the channel between two parts.
+        let changed = self.model.change_properties(&change.channel, user, part);
+        *complete &= changed.unwrap_or(true);
+        *done += part.len();
+        if *done < change.properties.len() {
+            *self.deferred = Some(Box::new(Deferred::Properties(properties)));
+            return;
+        }
+        self.note_dropped_presence(*complete);
+        self.events
+            .push(Event::PropertiesChanged(properties.change));
     }
 }

@@ -9,18 +9,19 @@ use photon_proto::{DecodeError, Params, Value};
 
 impl Incoming<'_> {
     pub(super) fn error_info_event(&mut self, params: &mut Params<'_>) -> Result<(), DecodeError> {
-        let [channel, message, data] = params.pick([
-            parameter::CHANNEL,
-            parameter::DEBUG_MESSAGE,
-            parameter::DEBUG_DATA,
-        ])?;
-        let data = data
-            .map(|data| self.value(&data))
-            .filter(|data| !matches!(data, Value::Null));
+        let (mut channel, mut message, mut data) = (None, None, None);
+        while let Some(key) = params.next_key()? {
+            match key {
+                parameter::CHANNEL => channel = text(Some(params.value_ref()?)),
+                parameter::DEBUG_MESSAGE => message = text(Some(params.value_ref()?)),
+                parameter::DEBUG_DATA => data = Some(params.value()?),
+                _ => {}
+            }
+        }
         let info = ErrorInfo {
-            channel: text(channel),
-            message: text(message),
-            data,
+            channel,
+            message,
+            data: data.filter(|data| !matches!(data, Value::Null)),
         };
         self.events.push(Event::ErrorInfo(Box::new(info)));
         Ok(())

@@ -8,7 +8,6 @@ use crate::codes::parameter;
 use crate::event::{ChannelOutcome, Event, Outcome, SubscriberChange};
 use crate::model::Channel;
 use crate::operation::pending::{ChannelRequests, RequestKind, Settled};
-use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use photon_proto::{DecodeError, Params, Text};
@@ -32,11 +31,11 @@ impl Incoming<'_> {
             }
         }
         let all = names.ok_or(missing("channels (p0)"))?;
-        let names = borrowed(&all);
+        let names = all.strs();
         let mut repeats = Repeats::default();
         let mut outcomes = Vec::with_capacity(names.len());
         let mut has_accepted = false;
-        for (index, (channel, name)) in shared(&names).zip(&names).enumerate() {
+        for (index, (channel, name)) in all.texts().zip(&names).enumerate() {
             if repeats.take(name) {
                 continue;
             }
@@ -53,7 +52,7 @@ impl Incoming<'_> {
                 settled.kind != RequestKind::Question || !accepted || is_known(name)
             });
             // A name that is not what the server sent would be a channel that nobody can use.
-            let is_whole = matches!(all.get(index), Some(Cow::Borrowed(_)));
+            let is_whole = all.is_whole(index);
             let is_wanted = settled.is_some()
                 || self
                     .restore
@@ -62,12 +61,14 @@ impl Incoming<'_> {
             // Only an event for one channel brings subscribers and properties.
             let is_alone = names.len() == 1;
             let history = settled.and_then(|settled| settled.history);
-            let is_kept = accepted
-                && is_whole
-                && self
-                    .model
-                    .on_subscribed(self.now, &channel, is_wanted, is_alone, history);
-            if accepted && is_whole && !is_kept {
+            // The text that the model keeps, so that the wanted state needs no copy of it.
+            let kept = (accepted && is_whole)
+                .then(|| {
+                    self.model
+                        .on_subscribed(self.now, &channel, is_wanted, is_alone, history)
+                })
+                .flatten();
+            if accepted && is_whole && kept.is_none() {
                 self.stats.rare().unkept_channels += 1;
                 self.config.log(
                     log::Level::Warn,
@@ -75,10 +76,7 @@ impl Incoming<'_> {
                 );
             }
             has_accepted |= accepted;
-            // The text that the model keeps, so that the wanted state needs no copy of it.
-            // One that is not kept is not searched for again: a list may have thousands of them.
-            let kept = is_kept.then(|| self.model.public.get(name)).flatten();
-            let channel = kept.map_or(channel, |kept| kept.name().clone());
+            let channel = kept.unwrap_or(channel);
             let outcome = if accepted {
                 Outcome::Done
             } else {
@@ -99,14 +97,14 @@ impl Incoming<'_> {
         }
         // Properties and subscribers are only defined for a single channel. Spec: chat.md 4.4.
         if let ([name], true) = (names.as_slice(), has_accepted) {
-            let subscribers = borrowed(subscribers.as_deref().unwrap_or_default());
+            let subscribers = subscribers.unwrap_or_default();
             let properties = properties.unwrap_or_default();
             let users = users.unwrap_or_default();
             if properties.len() + subscribers.len() + users.len() * 4 > MANY {
                 *self.deferred = Some(Box::new(Deferred::Presence(Presence {
                     channel: Text::from(*name),
                     properties,
-                    subscribers: shared(&subscribers).collect(),
+                    subscribers: subscribers.texts().collect(),
                     users,
                     complete: true,
                 })));
@@ -114,7 +112,7 @@ impl Incoming<'_> {
                 let complete = self.model.set_presence(
                     name,
                     &properties,
-                    &subscribers,
+                    &subscribers.strs(),
                     &users,
                     &self.config.user_id.0,
                 );
@@ -135,11 +133,11 @@ impl Incoming<'_> {
                 names = Some(names_of(params, "channels (p0)")?);
             }
         }
-        let names = names.ok_or(missing("channels (p0)"))?;
-        let names = borrowed(&names);
+        let all = names.ok_or(missing("channels (p0)"))?;
+        let names = all.strs();
         let mut repeats = Repeats::default();
         let mut outcomes = Vec::with_capacity(names.len());
-        for (channel, name) in shared(&names).zip(&names) {
+        for (channel, name) in all.texts().zip(&names) {
             if repeats.take(name) {
                 continue;
             }
@@ -175,17 +173,17 @@ impl Incoming<'_> {
         entered: bool,
         params: &mut Params<'_>,
     ) -> Result<(), DecodeError> {
-        let [channel, user, properties] = params.pick([
-            parameter::CHANNEL,
-            parameter::USER_ID,
-            parameter::USER_PROPERTIES,
-        ])?;
-        let (Some(channel), Some(user)) = (text(channel), text(user)) else {
+        let (mut channel, mut user, mut properties) = (None, None, Vec::new());
+        while let Some(key) = params.next_key()? {
+            match key {
+                parameter::CHANNEL => channel = text(Some(params.value_ref()?)),
+                parameter::USER_ID => user = text(Some(params.value_ref()?)),
+                parameter::USER_PROPERTIES => properties = pairs(params.value()?),
+                _ => {}
+            }
+        }
+        let (Some(channel), Some(user)) = (channel, user) else {
             return Err(missing("channel or user (p1, p225)"));
-        };
-        let properties = match properties {
-            Some(properties) => pairs(self.value(&properties)),
-            None => Vec::new(),
         };
         let update = if entered {
             self.model.on_user_subscribed(&channel, &user, &properties)
@@ -252,21 +250,4 @@ impl<'n> Repeats<'n> {
             .find(|(one, left)| *one == name && *left > 0);
         left.map(|(_, left)| *left -= 1).is_some()
     }
-}
-
-fn borrowed<'n>(names: &'n [Cow<'_, str>]) -> Vec<&'n str> {
-    names.iter().map(|name| &**name).collect()
-}
-
-/// The names of one event as views of one shared text: one allocation for any number.
-fn shared<'n>(names: &'n [&str]) -> impl Iterator<Item = Text> + use<'n> {
-    let all = Text::from(names.concat());
-    let mut start = 0;
-    names.iter().map(move |name| {
-        let end = start + name.len();
-        let part = all.slice(start, end);
-        debug_assert!(part.is_some(), "names are joined at character boundaries");
-        start = end;
-        part.unwrap_or_default()
-    })
 }

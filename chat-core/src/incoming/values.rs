@@ -1,10 +1,11 @@
 //! Conversions of parameters that more than one event uses.
 
 use super::Incoming;
-use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
-use photon_proto::{Array, DecodeError, DecodeErrorKind, Element, Params, Text, Value, ValueRef};
+use photon_proto::{
+    Array, DecodeError, DecodeErrorKind, Element, ElementSink, Params, Text, Value, ValueRef,
+};
 
 impl Incoming<'_> {
     /// Copies a value. What cannot be decoded in it is replaced and counted.
@@ -25,30 +26,121 @@ pub(super) fn text(value: Option<ValueRef<'_>>) -> Option<Text> {
     value.and_then(|value| value.text_lossy()).map(Text::from)
 }
 
+/// The names of a list, in one shared text: one allocation for any number.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    all: Text,
+    /// The end of each name in the text.
+    ends: Vec<usize>,
+    /// Whether each name is what the server sent; empty if all are.
+    whole: Vec<bool>,
+}
+
+impl Names {
+    /// The names as parts of the shared text.
+    pub(super) fn texts(&self) -> impl Iterator<Item = Text> {
+        self.spans().map(|(start, end)| {
+            let part = self.all.slice(start, end);
+            debug_assert!(part.is_some(), "names are joined at character boundaries");
+            part.unwrap_or_default()
+        })
+    }
+
+    /// The names, borrowed.
+    pub(super) fn strs(&self) -> Vec<&str> {
+        let all = self.all.as_str();
+        let part = |(start, end)| all.get(start..end).unwrap_or_default();
+        self.spans().map(part).collect()
+    }
+
+    fn spans(&self) -> impl Iterator<Item = (usize, usize)> {
+        let mut start = 0;
+        self.ends
+            .iter()
+            .map(move |&end| (core::mem::replace(&mut start, end), end))
+    }
+
+    pub(super) const fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether this name is what the server sent. Any other was no text, or not UTF-8.
+    pub(super) fn is_whole(&self, index: usize) -> bool {
+        self.whole.get(index).copied().unwrap_or(true)
+    }
+}
+
+/// Takes the names of a list as they are on the wire.
+#[derive(Default)]
+struct Joined {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+    /// Up to the last name that is no text.
+    whole: Vec<bool>,
+}
+
+impl Joined {
+    fn push(&mut self, name: &[u8]) {
+        self.bytes.extend_from_slice(name);
+        self.ends.push(self.bytes.len());
+    }
+}
+
+impl<'a> ElementSink<'a, Element<'a>> for Joined {
+    #[inline(always)]
+    fn text(&mut self, text: &'a [u8]) {
+        self.push(text);
+    }
+
+    fn element(&mut self, element: Element<'a>) {
+        let value = match element {
+            Element::Text(text) => return self.push(text),
+            Element::Other(value) => value,
+        };
+        self.whole.resize(self.ends.len(), true);
+        self.whole.push(false);
+        match value.text_lossy() {
+            Some(text) => self.push(text.as_bytes()),
+            None => self.push("\u{FFFD}".as_bytes()),
+        }
+    }
+}
+
 /// The names in a list of texts. One that is not UTF-8 has U+FFFD in place of what is not, one that
-/// is no text is U+FFFD: results follow in the order of the names, so each keeps its place. Such names
-/// are owned, all others borrowed.
+/// is no text is U+FFFD: results follow in the order of the names, so each keeps its place.
 ///
 /// # Errors
 /// The same as [`Params::elements`].
-pub(super) fn names<'a>(
-    params: &mut Params<'a>,
-    field: &'static str,
-) -> Result<Vec<Cow<'a, str>>, DecodeError> {
-    let mut names = Vec::new();
-    params.elements(field, |name| {
-        names.push(match name {
-            // The check alone takes less than the copy that a replacement needs.
-            Element::Text(bytes) => match core::str::from_utf8(bytes) {
-                Ok(name) => Cow::Borrowed(name),
-                Err(_) => String::from_utf8_lossy(bytes),
-            },
-            Element::Other(value) => value
-                .text_lossy()
-                .unwrap_or(Cow::Owned(String::from(char::REPLACEMENT_CHARACTER))),
-        });
-    })?;
-    Ok(names)
+pub(super) fn names(params: &mut Params<'_>, field: &'static str) -> Result<Names, DecodeError> {
+    let mut joined = Joined::default();
+    params.elements_to(field, &mut joined)?;
+    let Joined {
+        bytes,
+        mut ends,
+        mut whole,
+    } = joined;
+    // One check of all, and one of each end, as for messages. A name that was cut inside a character
+    // would be valid only together with its neighbour.
+    if let Ok(all) = core::str::from_utf8(&bytes)
+        && ends.iter().all(|end| all.is_char_boundary(*end))
+    {
+        let all = Text::from(all);
+        return Ok(Names { all, ends, whole });
+    }
+    whole.resize(ends.len(), true);
+    let (mut all, mut start) = (String::new(), 0);
+    for (end, whole) in ends.iter_mut().zip(&mut whole) {
+        for chunk in bytes.get(start..*end).unwrap_or_default().utf8_chunks() {
+            all.push_str(chunk.valid());
+            if !chunk.invalid().is_empty() {
+                all.push(char::REPLACEMENT_CHARACTER);
+                *whole = false;
+            }
+        }
+        start = core::mem::replace(end, all.len());
+    }
+    let all = Text::from(all);
+    Ok(Names { all, ends, whole })
 }
 
 /// The pairs of a map of either kind; none of anything else.

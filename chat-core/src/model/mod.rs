@@ -84,8 +84,8 @@ impl Model {
     // Subscriptions.
 
     /// Marks a channel as subscribed. A known channel keeps its messages and last id. `is_alone` is
-    /// whether the event is for this channel only. Returns false if the channel is not kept because
-    /// too many unsolicited ones exist.
+    /// whether the event is for this channel only. Returns the name that the channel keeps, or `None` if
+    /// it is not kept because too many unsolicited ones exist.
     pub(crate) fn on_subscribed(
         &mut self,
         now: Timestamp,
@@ -93,7 +93,7 @@ impl Model {
         requested: bool,
         is_alone: bool,
         history: Option<RequestedHistory>,
-    ) -> bool {
+    ) -> Option<Text> {
         // A list may name the same channel thousands of times.
         let key = self.public.find(name);
         if let Some(channel) = key.and_then(|key| self.public.by_key_mut(key)) {
@@ -102,20 +102,23 @@ impl Model {
                 // The server sends subscribers and properties again. Spec: chat.md 4.4.
                 channel.presence.clear(&mut self.presence_budget);
             }
-            if requested {
+            let kept = channel.name.clone();
+            if requested && !channel.requested {
                 self.public.claim(name);
             }
-            return true;
+            return Some(kept);
         }
         if !requested && !self.public.has_space_for(name) {
-            return false;
+            return None;
         }
         let key = self.public.insert(name.clone(), requested);
-        if let Some(channel) = self.public.by_key_mut(key) {
+        let kept = self.public.by_key_mut(key).map(|channel| {
             channel.subscribed = true;
-        }
+            channel.name.clone()
+        });
+        debug_assert!(kept.is_some(), "the channel was just added");
         self.expect_history(now, key, history);
-        true
+        kept
     }
 
     /// Adds a channel whose messages arrive before its subscription is confirmed. Returns its key.
@@ -362,6 +365,14 @@ impl Model {
         Some(match user {
             Some(user) => presence.set_user_properties(budget, user, changes),
             None => presence.set_properties(budget, changes),
+        })
+    }
+
+    /// Whether a channel, or a user in it, has properties.
+    pub(crate) fn has_properties(&self, channel: &str, user: Option<&str>) -> bool {
+        self.public.get(channel).is_some_and(|channel| match user {
+            Some(user) => channel.user_properties(user).next().is_some(),
+            None => channel.properties().len() > 0,
         })
     }
 
