@@ -511,7 +511,7 @@ impl ChatClient {
     // Ends.
 
     /// Notes the end of a connection to a front end, whatever the reason: what was sent on it for
-    /// deferred requests is lost. What was not sent, and the queue if the application wants one, wait
+    /// waiting requests is lost. What was not sent, and the queue if the application wants one, wait
     /// for the next one.
     pub(super) fn end_restore(&mut self) {
         if let Some(restore) = &mut self.resubscription {

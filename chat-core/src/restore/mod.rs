@@ -17,7 +17,6 @@
 //! ```
 
 pub(crate) mod continuity;
-mod deferred;
 mod kept;
 mod options;
 mod ordered;
@@ -25,6 +24,7 @@ mod outbox;
 mod plan;
 mod resubscription;
 mod schedule;
+mod waiting_requests;
 mod wanted;
 
 use crate::event::Event;

@@ -3,14 +3,14 @@
 //! ```text
 //!  requests of the application ──> wanted ──> plan ──> requests ──> outcomes ─┬─> Restored
 //!        │ not connected                        ^                             ├─> settled requests
-//!        ├──> deferred: their ids               └── a loss: fewer at a time   └─> outbox: messages
+//!        ├──> waiting: their ids                └── a loss: fewer at a time   └─> outbox: messages
 //!        └──> outbox: their messages, and those to channels that were not asked for yet
 //! ```
 
-use super::deferred::Deferred;
 use super::options::Restore;
 use super::outbox::{Outbox, QueuedMessage};
 use super::plan::{AfterLoss, Finished, Plan, Request, Subscription};
+use super::waiting_requests::WaitingRequests;
 use super::wanted::{Progress, Wanted, WantedChannel};
 use crate::confirm::Receiver;
 use crate::error::RequestError;
@@ -28,8 +28,8 @@ pub(crate) struct Resubscription {
     pub(crate) outbox: Outbox,
     plan: Plan,
     /// Requests that the application made while there was no connection.
-    subscribes: Deferred,
-    unsubscribes: Deferred,
+    subscribes: WaitingRequests,
+    unsubscribes: WaitingRequests,
     /// Counts the logins on front ends.
     connection: u32,
     is_connected: bool,
@@ -88,8 +88,8 @@ impl Resubscription {
                 waiting_ms,
                 options.restore_status,
             ),
-            subscribes: Deferred::new(keys),
-            unsubscribes: Deferred::new(keys),
+            subscribes: WaitingRequests::new(keys),
+            unsubscribes: WaitingRequests::new(keys),
             connection: 0,
             is_connected: false,
             is_due: false,
@@ -306,9 +306,9 @@ impl Resubscription {
             outcome.outcome.clone(),
             &mut self.wanted,
         );
-        let deferred = self.subscribes.settle(&outcome.channel);
-        let is_late = !waited && is_done && deferred.is_empty();
-        for id in deferred {
+        let waiting = self.subscribes.settle(&outcome.channel);
+        let is_late = !waited && is_done && waiting.is_empty();
+        for id in waiting {
             reports.push(ChannelOutcome {
                 request: Some(id),
                 ..outcome.clone()
@@ -509,7 +509,7 @@ impl Resubscription {
             ("queued messages", self.outbox.len()),
             ("bytes of queued messages", self.outbox.queued_bytes()),
             (
-                "deferred requests",
+                "waiting requests",
                 self.subscribes.len() + self.unsubscribes.len(),
             ),
             ("channels to restore", self.plan.open()),

@@ -1,4 +1,4 @@
-//! [`Deferred`]: requests that the application made while there was no connection.
+//! [`WaitingRequests`]: requests that the application made while there was no connection.
 
 use crate::event::{ChannelOutcome, Outcome, RequestId};
 use crate::model::keys::NameMap;
@@ -8,11 +8,11 @@ use photon_proto::{HashKeys, Text};
 /// Requests of one operation that wait for the client's own request for the same channel. Each is
 /// settled once for each distinct name, as a request that was sent at once.
 #[derive(Debug)]
-pub(crate) struct Deferred {
+pub(crate) struct WaitingRequests {
     waiting: NameMap<Vec<RequestId>>,
 }
 
-impl Deferred {
+impl WaitingRequests {
     pub(crate) fn new(keys: HashKeys) -> Self {
         Self {
             waiting: NameMap::with_hasher(keys),
@@ -109,25 +109,25 @@ impl Deferred {
 
 #[cfg(test)]
 mod tests {
-    use super::Deferred;
+    use super::WaitingRequests;
     use crate::event::{Outcome, RequestId};
     use alloc::vec::Vec;
     use photon_proto::{HashKeys, Random};
 
-    fn deferred() -> Deferred {
-        Deferred::new(HashKeys::new(&mut Random::new([4; 32])))
+    fn waiting_requests() -> WaitingRequests {
+        WaitingRequests::new(HashKeys::new(&mut Random::new([4; 32])))
     }
 
     #[test]
     fn every_name_of_a_request_is_settled_once() {
-        let mut deferred = deferred();
+        let mut requests = waiting_requests();
         for (id, name) in [(1, "a"), (1, "b"), (1, "a"), (2, "a"), (3, "c")] {
-            deferred.push(RequestId(id), name);
+            requests.push(RequestId(id), name);
         }
-        assert_eq!(deferred.settle("x"), []);
-        assert_eq!(deferred.settle("a"), [RequestId(1), RequestId(2)]);
-        assert_eq!(deferred.settle("a"), []);
-        let lost: Vec<_> = deferred
+        assert_eq!(requests.settle("x"), []);
+        assert_eq!(requests.settle("a"), [RequestId(1), RequestId(2)]);
+        assert_eq!(requests.settle("a"), []);
+        let lost: Vec<_> = requests
             .lose(|_| true)
             .into_iter()
             .flatten()
@@ -137,16 +137,16 @@ mod tests {
             })
             .collect();
         assert_eq!(lost, [(1, "b".into()), (3, "c".into())]);
-        assert_eq!(deferred.len(), 0);
+        assert_eq!(requests.len(), 0);
     }
 
     #[test]
     fn only_the_lost_names_of_a_request_are_settled() {
-        let mut deferred = deferred();
-        deferred.push(RequestId(5), "asked");
-        deferred.push(RequestId(5), "later");
-        assert_eq!(deferred.lose(|name| name == "asked").len(), 1);
-        assert!(deferred.contains("later"));
-        assert_eq!(deferred.settle("later"), [RequestId(5)]);
+        let mut requests = waiting_requests();
+        requests.push(RequestId(5), "asked");
+        requests.push(RequestId(5), "later");
+        assert_eq!(requests.lose(|name| name == "asked").len(), 1);
+        assert!(requests.contains("later"));
+        assert_eq!(requests.settle("later"), [RequestId(5)]);
     }
 }
