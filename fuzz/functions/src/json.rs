@@ -1,9 +1,9 @@
 //! Target [`json`].
 
 use crate::input::Input;
-use photon_proto::json::{Frame, Reader, WriteError, encode_message};
+use photon_proto::json::{Frame, Part, Reader, WriteError, encode_message};
 use photon_proto::message::{Header, Message};
-use photon_proto::{EncodeErrorKind, Limits, Protocol, Role};
+use photon_proto::{DecodeError, EncodeErrorKind, Limits, Protocol, Role};
 
 const LIMITS: Limits = Limits::DEFAULT;
 /// Limits that small inputs reach.
@@ -19,6 +19,7 @@ const TIGHT: Limits = Limits {
 ///
 /// - Each frame decodes or is an error whose offset lies in the text. Only messages change the buffer.
 /// - A decoded message is one of GpBinary 1.8, in clear.
+/// - Read in parts, it gives the same frames and errors as at once.
 /// - A tolerant reader finds the same, and more where the other one stops. Its messages are within the
 ///   limits too.
 /// - Encoded as JSON, decoded and encoded again, it is the same text: values that JSON cannot express
@@ -75,18 +76,23 @@ fn check_tolerant(role: Role, limits: &Limits, text: &[u8]) {
             return;
         }
     };
+    let share = 1 + text.len() % 61;
+    let (mut tolerant_parts, mut strict_parts) = (tolerant.clone(), strict.clone());
     for frames in 0.. {
         // Half of a surrogate pair may be one unit in three bytes.
         assert!(frames <= text.len(), "more frames than bytes");
         let (mut message, mut expected) = (Vec::new(), Vec::new());
         let read = tolerant.next(&mut message);
+        check_parts(&mut tolerant_parts, share, &read, &message);
         if let Ok(Some(Frame::Message(range))) = &read {
             assert_eq!(*range, 0..message.len());
         }
-        if let Some(strict) = &mut strict
-            && let Ok(frame) = strict.next(&mut expected)
-        {
-            assert_eq!(read, Ok(frame), "both readers agree on what is good");
+        if let (Some(strict), Some(parts)) = (&mut strict, &mut strict_parts) {
+            let strictly_read = strict.next(&mut expected);
+            check_parts(parts, share, &strictly_read, &expected);
+            if strictly_read.is_ok() {
+                assert_eq!(read, strictly_read, "both readers agree on what is good");
+            }
         }
         match read {
             Ok(None) => return,
@@ -99,6 +105,31 @@ fn check_tolerant(role: Role, limits: &Limits, text: &[u8]) {
             }
             Ok(Some(_)) | Err(_) => assert!(message.is_empty()),
         }
+    }
+}
+
+/// Reads a frame in parts that was `read` at once, with this message.
+fn check_parts(
+    reader: &mut Reader<'_>,
+    share: usize,
+    read: &Result<Option<Frame<'_>>, DecodeError>,
+    message: &[u8],
+) {
+    let mut out = Vec::new();
+    loop {
+        let parsed = reader.parsed_bytes();
+        let frame = match reader.next_part(share, &mut out) {
+            Ok(Part::Unfinished) => None,
+            Ok(Part::End) => Some(Ok(None)),
+            Ok(Part::Frame(frame)) => Some(Ok(Some(frame))),
+            Err(error) => Some(Err(error)),
+        };
+        if let Some(frame) = frame {
+            assert_eq!(&frame, read, "the same in parts");
+            assert_eq!(out, message, "the same message in parts");
+            return;
+        }
+        assert!(reader.parsed_bytes() > parsed, "a part without progress");
     }
 }
 
