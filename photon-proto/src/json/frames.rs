@@ -1,6 +1,7 @@
 //! [`Reader`]: the frames of one text message. Spec: wire.md 7.2.
 
 use super::object::{Rules, Transcoding};
+use super::repair::Repair;
 use super::{JSON, MARK, utf16_units};
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::limits::Limits;
@@ -260,6 +261,15 @@ impl<'a> Reader<'a> {
 }
 
 impl Reader<'static> {
+    /// The reader for the text of a message that was not UTF-8.
+    pub(crate) fn repaired(role: Role, limits: &Limits, text: String) -> Self {
+        let text = without_nuls(&text).unwrap_or(text);
+        Self {
+            tolerant: true,
+            ..Self::of(role, limits, Cow::Owned(text))
+        }
+    }
+
     /// Like [`Reader::new`], for a caller that keeps the reader between frames.
     ///
     /// # Errors
@@ -341,45 +351,12 @@ fn check_length(limits: &Limits, message: &[u8]) -> Result<(), DecodeError> {
     }
 }
 
-/// Copies a text that is not UTF-8, with U+FFFD in place of what is not, or `?` once the text would
-/// be longer than `max_bytes`. `None` if it then does not consist of frames.
-///
-/// Half of a surrogate pair, which some writers encode as three bytes, becomes one U+FFFD: the
-/// length of the frame counts it as one unit. Of other bytes it is unknown what the writer counted.
+/// See [`Repair`].
 fn repaired(message: &[u8], max_bytes: usize) -> Option<String> {
-    // Reserved at once: doubling could take twice what U+FFFD, three bytes for one, needs.
-    let length: usize = message
-        .utf8_chunks()
-        .map(|chunk| chunk.valid().len() + chunk.invalid().len().min(1) * 3)
-        .sum();
-    let mut text = String::with_capacity(length.min(max_bytes));
-    // How many more bytes the text may have than the message.
-    let mut growth = max_bytes.saturating_sub(message.len());
-    let mut rest = message;
-    while let Some(chunk) = rest.utf8_chunks().next() {
-        text.push_str(chunk.valid());
-        let (_, invalid) = rest
-            .split_at_checked(chunk.valid().len())
-            .unwrap_or_default();
-        let bad = match invalid {
-            [] => 0,
-            [0xED, 0xA0..=0xBF, 0x80..=0xBF, ..] => 3,
-            _ => chunk.invalid().len(),
-        };
-        if bad > 0 {
-            let left =
-                growth.checked_sub(char::REPLACEMENT_CHARACTER.len_utf8().saturating_sub(bad));
-            text.push(left.map_or('?', |_| char::REPLACEMENT_CHARACTER));
-            growth = left.unwrap_or(growth);
-        }
-        (_, rest) = invalid.split_at_checked(bad).unwrap_or_default();
-    }
-    let mut frames = text.as_str();
-    while !frames.is_empty() {
-        let payload = payload(frames).ok()?;
-        frames = frames.get(payload.end..)?;
-    }
-    Some(text)
+    let mut repair = Repair::new(message.len(), max_bytes);
+    repair.go_on(message, message.len());
+    debug_assert!(repair.is_complete(message), "all of it at once");
+    repair.finish()
 }
 
 /// Copies a text without its NULs, if it has any.
@@ -404,7 +381,7 @@ fn has_nul(bytes: &[u8]) -> bool {
 }
 
 /// Finds the payload of the first frame.
-fn payload(text: &str) -> Result<Range<usize>, DecodeError> {
+pub(super) fn payload(text: &str) -> Result<Range<usize>, DecodeError> {
     let bytes = text.as_bytes();
     let digits_at = marked(bytes, 0, DecodeErrorKind::BadFrame)?;
     let (units, digits_end) = length(bytes, digits_at)?;

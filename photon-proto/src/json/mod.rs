@@ -102,6 +102,7 @@ mod frames;
 mod lists;
 mod object;
 mod parser;
+mod repair;
 mod sink;
 mod skip;
 mod stack;
@@ -111,6 +112,7 @@ mod write;
 mod writer;
 
 pub use frames::{Frame, Part, Reader};
+pub(crate) use repair::Repair;
 pub use write::{
     WriteError, encode_message, encode_ping_request, encode_ping_response, encode_session,
 };

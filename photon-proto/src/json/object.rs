@@ -157,7 +157,8 @@ impl Transcoding {
         taken: &mut u64,
         out: &mut Vec<u8>,
     ) -> Result<Option<Frame<'static>>, DecodeError> {
-        let mut p = Parser::new(json, self.base, self.offset, share);
+        let from = self.offset;
+        let mut p = Parser::new(json, self.base, from, share);
         let mut sink = Sink::new(out, self.left.clone());
         let mut result = self.message(rules, &mut p, &mut sink);
         if rules.tolerant
@@ -177,7 +178,7 @@ impl Transcoding {
             };
             result = self.message(rules, &mut p, &mut sink);
         }
-        *taken += p.taken_since(self.offset) as u64;
+        *taken += p.taken_since(from) as u64;
         if let Ok(None) = result {
             self.offset = p.offset();
             self.length = sink.length();

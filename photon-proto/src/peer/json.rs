@@ -2,10 +2,11 @@
 //! Spec: wire.md 7.2.
 
 use super::SendError;
-use crate::error::DecodeError;
-use crate::json::{self, Frame, Part, Reader, WriteError};
+use crate::error::{DecodeError, DecodeErrorKind};
+use crate::json::{self, Frame, Part, Reader, Repair, WriteError};
 use crate::limits::Limits;
 use crate::role::Role;
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 /// How many bytes of a text are transcoded in one call: at most 100 instructions for each are 3 million, and
@@ -18,6 +19,8 @@ pub(super) const LARGE_TEXT_BYTES: usize = 160 * 1024;
 #[derive(Default)]
 pub(super) struct Frames {
     reader: Option<Reader<'static>>,
+    /// A large text message that is not UTF-8, before it has a reader.
+    repair: Option<Box<(Vec<u8>, Repair)>>,
     /// Length of the text message.
     bytes: usize,
     /// Whether the last call was left before its item was complete.
@@ -61,6 +64,17 @@ impl Frames {
             "the message before is taken to its end"
         );
         message.clear();
+        let is_client = role == Role::Client;
+        if is_client && text.len() > SHARE_BYTES && core::str::from_utf8(text).is_err() {
+            let max_bytes = limits.max_received_bytes;
+            if text.len() <= max_bytes {
+                let repair = Repair::new(text.len(), max_bytes);
+                self.repair = Some(Box::new((text.to_vec(), repair)));
+                self.bytes = text.len();
+                self.is_unfinished = true;
+                return Some(Item::Unfinished);
+            }
+        }
         let mut reader = match Reader::received(role, limits, text) {
             Ok(reader) => reader,
             Err(error) => {
@@ -84,7 +98,7 @@ impl Frames {
     }
 
     pub(super) const fn is_empty(&self) -> bool {
-        self.reader.is_none()
+        self.reader.is_none() && self.repair.is_none()
     }
 
     /// Whether the last item was [`Item::Unfinished`].
@@ -95,6 +109,7 @@ impl Frames {
     /// Drops the text message.
     pub(super) fn discard(&mut self) {
         self.reader = None;
+        self.repair = None;
         self.is_unfinished = false;
     }
 
@@ -104,12 +119,20 @@ impl Frames {
 
     /// Length of the text message, until its last frame is taken.
     pub(super) const fn bytes(&self) -> usize {
-        if self.reader.is_some() { self.bytes } else { 0 }
+        if self.is_empty() { 0 } else { self.bytes }
     }
 
     /// The next frame, for which `message` is overwritten. The same `message` is passed as long as a frame is
     /// not finished.
-    pub(super) fn next(&mut self, message: &mut Vec<u8>) -> Option<Item> {
+    pub(super) fn next(
+        &mut self,
+        role: Role,
+        limits: &Limits,
+        message: &mut Vec<u8>,
+    ) -> Option<Item> {
+        if let Some(repair) = self.repair.take() {
+            return Some(self.go_on_with_repair(role, limits, repair, message));
+        }
         let mut reader = self.reader.take()?;
         if !reader.is_unfinished() {
             message.clear();
@@ -120,6 +143,44 @@ impl Frames {
             self.reader = Some(reader);
         }
         item
+    }
+
+    /// Repairs the next part of a text, or makes the reader for it.
+    fn go_on_with_repair(
+        &mut self,
+        role: Role,
+        limits: &Limits,
+        mut repair: Box<(Vec<u8>, Repair)>,
+        message: &mut Vec<u8>,
+    ) -> Item {
+        let (text, made) = &mut *repair;
+        // Whether it consists of frames is the work of another call.
+        if !made.is_complete(text) {
+            self.parsed_bytes += SHARE_BYTES as u64;
+            made.go_on(text, SHARE_BYTES);
+            self.repair = Some(repair);
+            return Item::Unfinished;
+        }
+        let (text, made) = *repair;
+        match made.finish() {
+            Some(repaired) => {
+                self.reader = Some(Reader::repaired(role, limits, repaired));
+                Item::Unfinished
+            }
+            None => {
+                self.is_unfinished = false;
+                let error = match core::str::from_utf8(&text) {
+                    Ok(_) => 0,
+                    Err(error) => error.valid_up_to(),
+                };
+                *message = text;
+                Item::Bad(DecodeError::new(
+                    DecodeErrorKind::NotUtf8,
+                    error,
+                    "text message",
+                ))
+            }
+        }
     }
 
     /// Takes a frame, or a part of it.

@@ -231,7 +231,8 @@ impl Whole {
             }
             item
         } else {
-            self.frames.next(&mut self.message)
+            self.frames
+                .next(self.role, &config.limits, &mut self.message)
         };
         let Some(item) = item else {
             // A text message without frames means nothing.

@@ -152,3 +152,123 @@ fn sound07_a_large_json_message_is_handed_out_by_the_call_behind_the_one_that_tr
     client.abort();
     assert!(!client.has_input());
 }
+
+/// A client with the default limits, on the front end.
+fn client() -> (Peer, Random) {
+    let mut config = PeerConfig::default();
+    config.protocol = SubProtocol::Json;
+    config.encryption = Encryption::Off;
+    let mut random = Random::new([5; 32]);
+    let mut client = Peer::client(Arc::new(config), WIRE, "app", &mut random);
+    client.link_opened(NOW, false);
+    let mut greeting = Vec::new();
+    json::encode_session(&mut greeting, &Limits::DEFAULT, "0123456789abcdef").unwrap();
+    client.handle_bytes(NOW, &greeting);
+    drain(&mut client, NOW, &mut random);
+    (client, random)
+}
+
+/// An event with a list of this element, as long as a text may be, in a frame.
+fn megabyte(element: &str) -> Vec<u8> {
+    let list = vec![element; 1_000_000 / (element.len() + 1)].join(",");
+    let json = format!("~j~{{\"evt\":7,\"vals\":[1,[{list}]]}}");
+    format!("~m~{}~m~{json}", json.len()).into_bytes()
+}
+
+#[test]
+fn sound07_a_call_parses_only_a_share_of_a_text_and_nothing_is_lost() {
+    for element in [
+        "1",
+        "[1]",
+        "\"a\"",
+        "1e9",
+        "{\"\":{}}",
+        "[[],[]]",
+        "[\"\",0]",
+        "null",
+    ] {
+        let (mut client, mut random) = client();
+        let text = megabyte(element);
+        client.handle_bytes(NOW, &text);
+        client.handle_bytes(NOW, &self::text(true, 1, 10));
+        let (mut calls, mut first) = (0, None);
+        while first.is_none() {
+            assert!(client.has_input());
+            assert!(client.buffered_bytes() > client.unsent_bytes());
+            let parsed = client.parsed_text_bytes();
+            let taken = client.receive(NOW, &mut random);
+            let is_nothing = taken == Inbound::Nothing;
+            if !is_nothing {
+                // As a list of so many values may be: too many of them are an error.
+                let is_message =
+                    matches!(&taken, Inbound::Message { message, .. } if message[2] == 7);
+                first = Some(is_message || matches!(taken, Inbound::Bad { .. }));
+            }
+            assert_eq!(client.is_unfinished(), is_nothing);
+            assert!(client.parsed_text_bytes() - parsed <= 64 * 1024);
+            client.release_memory(0);
+            client.handle_timeout(NOW);
+            calls += 1;
+        }
+        assert_eq!(first, Some(true), "{element}");
+        assert!(calls > 10, "{calls}");
+        let next = drain(&mut client, NOW, &mut random);
+        assert!(
+            matches!(&next[..], [Inbound::Message { message, .. }] if message[2] == 77),
+            "the message behind it: {next:?}"
+        );
+        // A ping may wait to be sent.
+        assert_eq!(client.buffered_bytes(), client.unsent_bytes());
+    }
+}
+
+#[test]
+fn sound07_the_end_of_a_connection_comes_behind_the_text_that_was_received() {
+    for calls in [0, 1, 2, 5, 20] {
+        for closed in [true, false] {
+            let (mut client, mut random) = client();
+            client.handle_bytes(NOW, &megabyte("\"abcdefghijklmnopqrst\""));
+            for _ in 0..calls {
+                assert_eq!(client.receive(NOW, &mut random), Inbound::Nothing);
+            }
+            if closed {
+                client.link_closed();
+                let taken = drain(&mut client, NOW, &mut random);
+                assert!(
+                    matches!(&taken[..], [Inbound::Message { .. }, Inbound::Ended(_)]),
+                    "after {calls} calls"
+                );
+            } else {
+                client.abort();
+                assert!(!client.has_input() && !client.is_unfinished());
+            }
+            assert_eq!(client.buffered_bytes(), client.unsent_bytes());
+        }
+    }
+}
+
+/// Of a text that is not UTF-8 as little as of others.
+#[test]
+fn sound07_a_text_that_is_not_utf_8_is_repaired_in_parts() {
+    let (mut client, mut random) = client();
+    let mut text = megabyte("\"?\"");
+    for byte in text.iter_mut().filter(|byte| **byte == b'?') {
+        *byte = 0xFF;
+    }
+    // Without space for U+FFFD, each becomes a question mark.
+    client.handle_bytes(NOW, &text);
+    client.handle_bytes(NOW, &vec![0xFF; 1_000_000]);
+    let (mut calls, mut taken) = (0, Vec::new());
+    while client.has_input() {
+        let parsed = client.parsed_text_bytes();
+        match client.receive(NOW, &mut random) {
+            Inbound::Message { message, .. } => taken.push(message.len()),
+            Inbound::Bad { message, .. } => taken.push(message.len()),
+            other => assert_eq!(other, Inbound::Nothing),
+        }
+        assert!(client.parsed_text_bytes() - parsed <= 64 * 1024);
+        calls += 1;
+    }
+    assert!(taken.len() == 2 && taken[1] == 1_000_000, "{taken:?}");
+    assert!(calls > 60, "{calls}");
+}
