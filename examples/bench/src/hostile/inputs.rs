@@ -1,6 +1,7 @@
 //! The hostile inputs: messages that are small for a server to send and that a naive client would
 //! pay much for.
 
+use super::shapes;
 use crate::client::{CHANNEL, Carrier};
 use photon_proto::message::MessageWriter;
 use photon_proto::{
@@ -51,7 +52,10 @@ const TOO_MANY: usize = 64_000;
 pub fn all() -> Vec<Input> {
     let mut inputs = Vec::new();
     for protocol in [Protocol::V16, Protocol::V18] {
-        for (name, messages) in messages(protocol) {
+        for (name, messages) in messages(protocol)
+            .into_iter()
+            .chain(shapes::messages(protocol))
+        {
             inputs.push(Input {
                 name: format!("{}, {name}", version(protocol)),
                 carrier: Carrier::Stream,
@@ -106,7 +110,7 @@ const fn version(protocol: Protocol) -> &'static str {
     }
 }
 
-type Named = (&'static str, Vec<Vec<u8>>);
+pub(super) type Named = (&'static str, Vec<Vec<u8>>);
 
 /// Messages that every binary carrier takes.
 fn messages(protocol: Protocol) -> Vec<Named> {

@@ -3,6 +3,7 @@
 
 mod inputs;
 mod instructions;
+mod shapes;
 mod transfer;
 
 use crate::client::{Calls, Carrier, Connected, frame};
