@@ -18,6 +18,7 @@ mod login_flow;
 mod name_server;
 mod pump;
 mod questions;
+mod queueing;
 mod rest;
 mod restoring;
 mod resubscribing;
