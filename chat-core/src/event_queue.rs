@@ -61,16 +61,32 @@ impl EventQueue {
 
     #[inline]
     pub(crate) fn pop(&mut self) -> Option<Event> {
-        let Queued { event, bytes } = self.queue.pop_front()?;
-        self.budget.release(bytes);
-        if self.queue.is_empty() {
-            debug_assert_eq!(self.budget.used_bytes(), 0, "an empty queue uses no memory");
-            // An application that was late once must not pay for the backlog for ever.
-            if self.queue.capacity() > KEPT_EVENTS {
-                self.queue = VecDeque::new();
-            }
+        // Before the event is taken, which can then go to the caller at once.
+        if self.queue.len() <= 1 && self.queue.capacity() > KEPT_EVENTS {
+            return self.pop_last_of_many();
         }
+        let Queued { event, bytes } = self.queue.pop_front()?;
+        self.release(bytes);
         Some(event)
+    }
+
+    /// Takes the last event and returns the memory of the queue: an application that was late once must
+    /// not pay for the backlog for ever.
+    #[cold]
+    fn pop_last_of_many(&mut self) -> Option<Event> {
+        debug_assert!(self.queue.len() <= 1, "no event is lost");
+        let Queued { event, bytes } = core::mem::take(&mut self.queue).pop_front()?;
+        self.release(bytes);
+        Some(event)
+    }
+
+    #[inline]
+    fn release(&mut self, bytes: usize) {
+        self.budget.release(bytes);
+        debug_assert!(
+            !self.queue.is_empty() || self.budget.used_bytes() == 0,
+            "an empty queue uses no memory"
+        );
     }
 
     /// Returns the memory of an empty queue.
