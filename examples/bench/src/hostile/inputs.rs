@@ -1,7 +1,7 @@
 //! The hostile inputs: messages that are small for a server to send and that a naive client would
 //! pay much for.
 
-use super::shapes;
+use super::shapes::{self, Named};
 use crate::client::{CHANNEL, Carrier};
 use photon_proto::message::MessageWriter;
 use photon_proto::{
@@ -109,8 +109,6 @@ const fn version(protocol: Protocol) -> &'static str {
         _ => "1.8",
     }
 }
-
-pub(super) type Named = (&'static str, Vec<Vec<u8>>);
 
 /// Messages that every binary carrier takes.
 fn messages(protocol: Protocol) -> Vec<Named> {

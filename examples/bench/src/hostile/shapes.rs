@@ -1,9 +1,11 @@
 //! Hostile values, written byte by byte: shapes that no encoder of ours writes, with as many values
 //! as a client takes.
 
-use super::inputs::Named;
 use crate::client::CHANNEL;
 use photon_proto::Protocol;
+
+/// The messages of an input, with its name.
+pub(super) type Named = (&'static str, Vec<Vec<u8>>);
 
 /// As many values as a message of a chat may have, without those around them.
 const MOST: usize = 16_300;
