@@ -102,6 +102,7 @@ mod frames;
 mod lists;
 mod object;
 mod parser;
+mod payload;
 mod repair;
 mod sink;
 mod skip;

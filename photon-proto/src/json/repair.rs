@@ -1,6 +1,6 @@
 //! [`Repair`]: makes a text of a text message that is not UTF-8.
 
-use super::frames::payload;
+use super::payload::payload;
 use alloc::string::String;
 
 /// A copy of a text that is not UTF-8, with U+FFFD in place of what is not, or `?` once the text would
