@@ -53,8 +53,10 @@ pub(crate) struct Budget {
     /// The depth at the beginning.
     outermost: u32,
     replaced: u32,
-    /// What [`Budget::refund`] took back.
-    refunded: Spent,
+    /// The values and the memory that [`Budget::refund`] took back. Not a [`Spent`], whose padding would
+    /// be moved with each message.
+    refunded_values: u32,
+    refunded_memory: usize,
     /// The values at the beginning.
     max_values: u32,
     /// The steps in which ends were sought.
@@ -88,10 +90,8 @@ impl Budget {
             tolerant: false,
             outermost: limits.max_depth,
             replaced: 0,
-            refunded: Spent {
-                values: 0,
-                memory: 0,
-            },
+            refunded_values: 0,
+            refunded_memory: 0,
             max_values: limits.max_values,
             steps: 0,
             exhausted: None,
@@ -106,7 +106,7 @@ impl Budget {
     /// How many more values fit, as if nothing had been taken back: the work of a value was done
     /// whether it is kept or not.
     pub(crate) const fn values_left(&self) -> u32 {
-        self.values.saturating_sub(self.refunded.values)
+        self.values.saturating_sub(self.refunded_values)
     }
 
     /// How many more steps are made in search of the ends of values that cannot be decoded. Decoding
@@ -129,7 +129,12 @@ impl Budget {
         self.tolerant = tolerant;
     }
 
-    /// How often something was replaced.
+    /// Counts something that could not be decoded and is replaced, or marked.
+    pub(crate) const fn count_replaced(&mut self) {
+        self.replaced = self.replaced.saturating_add(1);
+    }
+
+    /// How often something was replaced or marked.
     pub(crate) const fn replaced(&self) -> u32 {
         self.replaced
     }
@@ -138,7 +143,7 @@ impl Budget {
     #[cold]
     pub(crate) const fn replaces_part(&mut self) -> bool {
         if self.tolerant {
-            self.replaced = self.replaced.saturating_add(1);
+            self.count_replaced();
         }
         self.tolerant
     }
@@ -180,16 +185,15 @@ impl Budget {
 
     /// Takes back what was spent since, for a value that is not kept.
     pub(crate) const fn refund(&mut self, spent: Spent) {
-        let refunded = &mut self.refunded;
         let values = spent.values.saturating_sub(self.values);
-        refunded.values = refunded.values.saturating_add(values);
+        self.refunded_values = self.refunded_values.saturating_add(values);
         let memory = spent.memory.saturating_sub(self.memory);
-        refunded.memory = refunded.memory.saturating_add(memory);
+        self.refunded_memory = self.refunded_memory.saturating_add(memory);
         self.values = spent.values;
         self.memory = spent.memory;
-        if refunded.values as usize / MAX_REFUNDED > spent.values as usize {
+        if self.refunded_values as usize / MAX_REFUNDED > spent.values as usize {
             self.exhausted = Some(DecodeErrorKind::TooManyValues);
-        } else if refunded.memory / MAX_REFUNDED > spent.memory {
+        } else if self.refunded_memory / MAX_REFUNDED > spent.memory {
             self.exhausted = Some(DecodeErrorKind::TooMuchMemory);
         }
     }

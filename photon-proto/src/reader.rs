@@ -2,12 +2,14 @@
 
 use crate::error::{DecodeError, DecodeErrorKind};
 
-/// A slice, a position in it, and the offset of the slice in the caller's input.
+/// The bytes that were not read yet, and the offset of their end in the caller's input.
+///
+/// Not a slice and a position in it: each read would check twice whether it lies inside. What goes back
+/// keeps a copy of the reader.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reader<'a> {
-    bytes: &'a [u8],
-    position: usize,
-    base: usize,
+    rest: &'a [u8],
+    end: usize,
 }
 
 impl<'a> Reader<'a> {
@@ -16,66 +18,52 @@ impl<'a> Reader<'a> {
     }
 
     /// A reader whose offsets in errors begin at `base`.
+    #[inline]
     pub(crate) const fn at(bytes: &'a [u8], base: usize) -> Self {
         Self {
-            bytes,
-            position: 0,
-            base,
+            rest: bytes,
+            end: base + bytes.len(),
         }
     }
 
     /// The offset of the next byte, as errors report it.
     #[inline]
     pub(crate) const fn offset(&self) -> usize {
-        self.base + self.position
+        self.end - self.rest.len()
     }
 
     #[inline]
-    pub(crate) fn left(&self) -> usize {
-        self.bytes.len() - self.position
+    pub(crate) const fn left(&self) -> usize {
+        self.rest.len()
     }
 
     /// The bytes that were not read yet.
     #[inline]
-    pub(crate) fn rest(&self) -> &'a [u8] {
-        debug_assert!(
-            self.position <= self.bytes.len(),
-            "a read that does not fit moves nothing"
-        );
-        self.bytes.get(self.position..).unwrap_or_default()
+    pub(crate) const fn rest(&self) -> &'a [u8] {
+        self.rest
     }
 
-    /// The bytes read since `start`, an earlier value of [`Reader::offset`].
+    /// The bytes read since `start`, an earlier copy of this reader.
     #[inline]
-    pub(crate) fn since(&self, start: usize) -> &'a [u8] {
+    pub(crate) fn since(&self, start: &Self) -> &'a [u8] {
         debug_assert!(
-            (self.base..=self.offset()).contains(&start),
-            "`start` is an offset that was reached"
+            self.end == start.end && self.rest.len() <= start.rest.len(),
+            "`start` was a copy of this reader"
         );
-        self.bytes
-            .get(start.saturating_sub(self.base)..self.position)
-            .unwrap_or_default()
-    }
-
-    /// Goes back to `offset`, an earlier value of [`Reader::offset`].
-    pub(crate) fn rewind(&mut self, offset: usize) {
-        debug_assert!(
-            (self.base..=self.offset()).contains(&offset),
-            "only what was read is read again"
-        );
-        self.position = offset.saturating_sub(self.base).min(self.position);
+        let length = start.rest.len().saturating_sub(self.rest.len());
+        start.rest.get(..length).unwrap_or_default()
     }
 
     /// Moves to where `rest` begins, an end of [`Reader::rest`].
     #[inline]
-    pub(crate) fn move_to(&mut self, rest: &'a [u8]) {
+    pub(crate) const fn move_to(&mut self, rest: &'a [u8]) {
         debug_assert!(rest.len() <= self.left(), "a reader moves forward only");
-        self.position = self.bytes.len().saturating_sub(rest.len());
+        self.rest = rest;
     }
 
     /// Skips everything that was not read yet.
-    pub(crate) fn skip_rest(&mut self) {
-        self.position = self.bytes.len();
+    pub(crate) const fn skip_rest(&mut self) {
+        self.rest = &[];
     }
 
     #[cold]
@@ -89,9 +77,9 @@ impl<'a> Reader<'a> {
         count: usize,
         field: &'static str,
     ) -> Result<&'a [u8], DecodeError> {
-        match self.rest().split_at_checked(count) {
-            Some((taken, _)) => {
-                self.position += count;
+        match self.rest.split_at_checked(count) {
+            Some((taken, rest)) => {
+                self.rest = rest;
                 Ok(taken)
             }
             None => Err(self.error(DecodeErrorKind::Truncated, field)),
@@ -103,9 +91,9 @@ impl<'a> Reader<'a> {
         &mut self,
         field: &'static str,
     ) -> Result<[u8; N], DecodeError> {
-        match self.rest().first_chunk::<N>() {
-            Some(chunk) => {
-                self.position += N;
+        match self.rest.split_first_chunk::<N>() {
+            Some((chunk, rest)) => {
+                self.rest = rest;
                 Ok(*chunk)
             }
             None => Err(self.error(DecodeErrorKind::Truncated, field)),

@@ -358,6 +358,19 @@ fn read_elements(cursor: &Params<'_>, value: ValueRef<'_>, surplus: Option<usize
             Element::Other(value) => value.to_value(&LIMITS).ok(),
         });
     });
+    let mut by_refs = cursor.clone();
+    let mut refs = Vec::new();
+    let all_refs = by_refs.value_refs("field", |element| {
+        refs.push(element.to_value(&LIMITS).ok());
+    });
+    // Texts that are checked together are those that are checked one by one.
+    if all_refs.is_ok() {
+        assert_eq!((&refs, read), (&elements, Ok(())));
+        assert_eq!(by_refs.finish(), by_elements.clone().finish());
+    } else {
+        assert!(read.is_err() || elements.contains(&None));
+        assert_eq!(elements.get(..refs.len()), Some(&refs[..]));
+    }
     let mut by_strings = cursor.clone();
     let strings = by_strings.strings("field");
     for error in [read.err(), strings.as_ref().err().copied()]

@@ -4,23 +4,15 @@
 //! Each function returns `None`, or stops, in front of anything else: the other path decodes that,
 //! and finds the error if it is one.
 
-use super::{Protocol, text_code, v16, v18};
+use super::{Protocol, v16, v18};
 use crate::reader::Reader;
 
 /// Returns the bytes of the text at the beginning, whose UTF-8 is not checked, and what is behind it.
 /// `TAGGED` is whether a type code precedes it. A text of 16 KiB or more may be `None` in 1.8.
 #[inline]
 pub(crate) fn text<const TAGGED: bool>(protocol: Protocol, bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let untagged = if TAGGED {
-        match bytes {
-            [code, behind @ ..] if *code == text_code(protocol) => behind,
-            _ => return None,
-        }
-    } else {
-        bytes
-    };
     // As the counts of texts in `v16` and `v18`: without a sign, and with groups of seven bits.
-    let (length, behind) = match (protocol, untagged) {
+    let (length, behind) = match (protocol, untagged::<TAGGED>(protocol, bytes)?) {
         (Protocol::V16, [high @ ..0x80, low, behind @ ..]) => {
             (usize::from(*high) << 8 | usize::from(*low), behind)
         }
@@ -31,6 +23,31 @@ pub(crate) fn text<const TAGGED: bool>(protocol: Protocol, bytes: &[u8]) -> Opti
         _ => return None,
     };
     behind.split_at_checked(length)
+}
+
+/// Like [`text`], of a text with nothing but ASCII bytes in front of it, as those of fewer than 128
+/// bytes have.
+#[inline]
+fn short_text<const TAGGED: bool>(protocol: Protocol, bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, behind) = match (protocol, untagged::<TAGGED>(protocol, bytes)?) {
+        (Protocol::V16, [high @ ..0x80, low @ ..0x80, behind @ ..]) => {
+            (usize::from(*high) << 8 | usize::from(*low), behind)
+        }
+        (Protocol::V18, [length @ ..0x80, behind @ ..]) => (usize::from(*length), behind),
+        _ => return None,
+    };
+    behind.split_at_checked(length)
+}
+
+/// Returns what is behind the type code of a text, if there is to be one.
+#[inline]
+fn untagged<const TAGGED: bool>(protocol: Protocol, bytes: &[u8]) -> Option<&[u8]> {
+    match (protocol, bytes) {
+        _ if !TAGGED => Some(bytes),
+        (Protocol::V16, [v16::code::STRING, behind @ ..])
+        | (Protocol::V18, [v18::code::STRING, behind @ ..]) => Some(behind),
+        _ => None,
+    }
 }
 
 /// Returns the int at the beginning, with its type code, and what is behind it.
@@ -138,4 +155,127 @@ fn row_of<'a, const TAGGED: bool>(
     }
     r.move_to(bytes);
     count - left
+}
+
+/// Fewer texts than this are checked one by one: to check them together, they are measured first.
+const MIN_TOGETHER: usize = 3;
+
+/// Like [`row`], of texts that are UTF-8.
+///
+/// They are checked together, with what is between them: one check of many bytes costs a quarter of
+/// a check of each text. It proves each of them if all in between are ASCII bytes, because no character
+/// can then reach from one text into the next.
+///
+/// `singly` is how many of the next texts are checked one by one, at first none: one that is not UTF-8
+/// must not make those behind it be measured and checked together again and again.
+#[inline]
+pub(crate) fn checked_row<'a, const TAGGED: bool>(
+    protocol: Protocol,
+    r: &mut Reader<'a>,
+    count: usize,
+    singly: &mut usize,
+    each: impl FnMut(&'a str),
+) -> usize {
+    // Too few to measure, whatever was in front of them.
+    if count < MIN_TOGETHER {
+        return checked_singly::<TAGGED>(protocol, r, count, each);
+    }
+    match protocol {
+        Protocol::V16 => checked_together::<TAGGED>(Protocol::V16, r, count, singly, each),
+        Protocol::V18 => checked_together::<TAGGED>(Protocol::V18, r, count, singly, each),
+    }
+}
+
+// Not inlined: a few texts would pay for what many need.
+#[inline(never)]
+fn checked_together<'a, const TAGGED: bool>(
+    protocol: Protocol,
+    r: &mut Reader<'a>,
+    count: usize,
+    singly: &mut usize,
+    mut each: impl FnMut(&'a str),
+) -> usize {
+    let mut left = count;
+    while left > 0 {
+        if *singly == 0 {
+            let (texts, row) = short_row::<TAGGED>(protocol, r.rest(), left);
+            if texts >= MIN_TOGETHER
+                && let Ok(row) = core::str::from_utf8(row)
+            {
+                left -= proven::<TAGGED>(protocol, r, row, &mut each);
+                continue;
+            }
+            // At least the next one, which may be long.
+            *singly = texts.max(1);
+        }
+        let wanted = left.min(*singly);
+        let found = checked_singly::<TAGGED>(protocol, r, wanted, &mut each);
+        left -= found;
+        *singly -= found;
+        if found < wanted {
+            // The next one is among them even if it is no text of a common form.
+            *singly -= 1;
+            break;
+        }
+    }
+    count - left
+}
+
+/// Like [`checked_row`], with a check for each.
+#[inline]
+fn checked_singly<'a, const TAGGED: bool>(
+    protocol: Protocol,
+    r: &mut Reader<'a>,
+    count: usize,
+    mut each: impl FnMut(&'a str),
+) -> usize {
+    let mut left = count;
+    while left > 0
+        && let Some((text, behind)) = text::<TAGGED>(protocol, r.rest())
+        && let Ok(text) = core::str::from_utf8(text)
+    {
+        each(text);
+        r.move_to(behind);
+        left -= 1;
+    }
+    count - left
+}
+
+/// The number of [short texts](short_text) at the beginning, at most `count`, and the bytes that they
+/// are.
+#[inline]
+fn short_row<const TAGGED: bool>(protocol: Protocol, bytes: &[u8], count: usize) -> (usize, &[u8]) {
+    let (mut rest, mut texts) = (bytes, 0);
+    while texts < count
+        && let Some((_, behind)) = short_text::<TAGGED>(protocol, rest)
+    {
+        rest = behind;
+        texts += 1;
+    }
+    let row = bytes.split_at_checked(bytes.len() - rest.len());
+    (texts, row.unwrap_or_default().0)
+}
+
+/// Takes the [short texts](short_text) that are all of `row`, the next bytes, and returns how many there
+/// were.
+#[inline]
+fn proven<'a, const TAGGED: bool>(
+    protocol: Protocol,
+    r: &mut Reader<'a>,
+    row: &'a str,
+    mut each: impl FnMut(&'a str),
+) -> usize {
+    let (mut rest, mut texts) = (row, 0);
+    while let Some((text, behind)) = short_text::<TAGGED>(protocol, rest.as_bytes())
+        && let Some((_, with_text)) = rest.split_at_checked(rest.len() - text.len() - behind.len())
+        && let Some((text, behind)) = with_text.split_at_checked(text.len())
+    {
+        each(text);
+        rest = behind;
+        texts += 1;
+    }
+    debug_assert!(rest.is_empty(), "ASCII bytes are in front of each text");
+    let bytes = r.rest();
+    r.move_to(bytes.get(row.len() - rest.len()..).unwrap_or_default());
+    texts
 }

@@ -28,7 +28,7 @@ use alloc::vec::Vec;
 
 pub(crate) use bounds::find_end;
 pub(crate) use common::{return_code, utf8};
-pub(crate) use direct::{int, list, row, text};
+pub(crate) use direct::{checked_row, int, list, row, text};
 pub(crate) use encoder::{Encoder, Remaining};
 pub(crate) use message_value::decode_result;
 pub use params::{Decoded, Element, ElementSink, Params};
@@ -181,7 +181,7 @@ fn decode_variable(
     code: u8,
     at: usize,
 ) -> Result<Value, DecodeError> {
-    let (start, spent) = (r.offset(), b.spent());
+    let (start, spent) = (*r, b.spent());
     let decoded = match decode_slice(protocol, r, code) {
         Ok(Some(slice)) => slice.decode(b, at),
         Ok(None) => b.nested(at, |b| match protocol {
@@ -193,20 +193,20 @@ fn decode_variable(
     decoded.or_else(|error| or_replacement(protocol, r, b, (code, start, spent), error))
 }
 
-/// Replaces the value whose payload begins at `start`, if `error` is of such a kind.
+/// Replaces the value whose payload `start` reads, if `error` is of such a kind.
 #[cold]
-fn or_replacement(
+fn or_replacement<'a>(
     protocol: Protocol,
-    r: &mut Reader<'_>,
+    r: &mut Reader<'a>,
     b: &mut Budget,
-    (code, start, spent): (u8, usize, Spent),
+    (code, start, spent): (u8, Reader<'a>, Spent),
     error: DecodeError,
 ) -> Result<Value, DecodeError> {
     if !b.replaces_value(error.kind) {
         return Err(error);
     }
     b.refund(spent);
-    r.rewind(start);
+    *r = start;
     tolerant::replacement(protocol, r, b, code)
 }
 
@@ -221,7 +221,7 @@ fn decode_onto(
     all: &mut Vec<Value>,
 ) -> Result<(), DecodeError> {
     let (code, at) = type_code(r, b)?;
-    let (start, spent) = (r.offset(), b.spent());
+    let (start, spent) = (*r, b.spent());
     let decoded = match (protocol, code) {
         (Protocol::V16, v16::code::OBJECT_ARRAY) | (Protocol::V18, v18::code::OBJECT_ARRAY) => b
             .nested(at, |b| match protocol {
@@ -297,6 +297,18 @@ pub(crate) fn decode_ref<'a>(
     decode_ref_payload(protocol, r, b, code, at)
 }
 
+/// Like [`decode_ref`], for a value that was charged to the budget.
+#[inline]
+pub(crate) fn decode_charged_ref<'a>(
+    protocol: Protocol,
+    r: &mut Reader<'a>,
+    b: &mut Budget,
+) -> Result<ValueRef<'a>, DecodeError> {
+    let at = r.offset();
+    let code = r.u8("type code")?;
+    decode_ref_payload(protocol, r, b, code, at)
+}
+
 fn decode_ref_payload<'a>(
     protocol: Protocol,
     r: &mut Reader<'a>,
@@ -307,9 +319,9 @@ fn decode_ref_payload<'a>(
     if let Some(scalar) = decode_scalar(protocol, r, code)? {
         return Ok(scalar);
     }
-    let start = r.offset();
+    let start = *r;
     skip_payload(protocol, r, b, code, at)?;
-    let payload = r.since(start);
+    let payload = r.since(&start);
     // wire.md 4.1: a typed array of bytes is a byte array.
     if let (Protocol::V16, v16::code::ARRAY, [_, _, v16::code::BYTE, bytes @ ..]) =
         (protocol, code, payload)
@@ -317,7 +329,10 @@ fn decode_ref_payload<'a>(
         return Ok(ValueRef::Bytes(bytes));
     }
     Ok(ValueRef::Container(RawValue::new(
-        protocol, code, payload, start,
+        protocol,
+        code,
+        payload,
+        start.offset(),
     )))
 }
 

@@ -49,15 +49,14 @@ pub struct Params<'a> {
     left: usize,
     unread: bool,
     tolerant: bool,
-    undecodable: u32,
     /// Boxed, because it is rare and large: parameters are moved for each message.
     damage: Option<Box<Damage<'a>>>,
 }
 
-/// The position and budget in front of a value.
+/// The reader and budget in front of a value.
 #[derive(Clone, Copy)]
-struct Start {
-    at: usize,
+struct Start<'a> {
+    reader: Reader<'a>,
     spent: Spent,
 }
 
@@ -94,14 +93,14 @@ impl<'a> Params<'a> {
             left,
             unread: false,
             tolerant,
-            undecodable: 0,
             damage: None,
         })
     }
 
     /// No parameters, because they were not found for this reason.
     #[cold]
-    pub(crate) fn lost(protocol: Protocol, budget: Budget, error: DecodeError) -> Self {
+    pub(crate) fn lost(protocol: Protocol, mut budget: Budget, error: DecodeError) -> Self {
+        budget.count_replaced();
         Self {
             protocol,
             reader: Reader::new(&[]),
@@ -109,7 +108,6 @@ impl<'a> Params<'a> {
             left: 0,
             unread: false,
             tolerant: true,
-            undecodable: 1,
             damage: Some(Box::new(Damage {
                 error,
                 rest: &[],
@@ -127,7 +125,7 @@ impl<'a> Params<'a> {
     /// How many values, or parts of values, could not be decoded so far.
     #[must_use]
     pub const fn undecodable(&self) -> u32 {
-        self.undecodable.saturating_add(self.budget.replaced())
+        self.budget.replaced()
     }
 
     /// The reason why the rest of a tolerant cursor's parameters is lost.
@@ -160,9 +158,9 @@ impl<'a> Params<'a> {
     }
 
     #[inline]
-    fn start(&self) -> Start {
+    fn start(&self) -> Start<'a> {
         Start {
-            at: self.reader.offset(),
+            reader: self.reader,
             spent: self.budget.spent(),
         }
     }
@@ -172,27 +170,28 @@ impl<'a> Params<'a> {
     /// # Errors
     /// `error`, unless the cursor is tolerant.
     #[cold]
-    fn pass(&mut self, start: Start, error: DecodeError) -> Result<RawValue<'a>, DecodeError> {
+    fn pass(&mut self, start: Start<'a>, error: DecodeError) -> Result<RawValue<'a>, DecodeError> {
         if !self.tolerant {
             return Err(error);
         }
-        let Start { at: start, spent } = start;
+        let Start { reader, spent } = start;
         // What one value uses up is not missing for the others.
         self.budget.refund(spent);
-        self.undecodable = self.undecodable.saturating_add(1);
-        self.reader.rewind(start);
+        self.budget.count_replaced();
+        self.reader = reader;
         let Ok(code) = self.reader.u8("type code") else {
-            self.lose(start, error);
-            return Ok(self.nothing(start));
+            self.lose(reader, error);
+            return Ok(self.nothing(reader.offset()));
         };
-        let payload = self.reader.offset();
+        let payload = self.reader;
         if let Err(error) = codec::find_end(self.protocol, &mut self.reader, &mut self.budget, code)
         {
-            self.lose(start, error);
+            self.lose(reader, error);
         }
         // Of a value without an end this is the rest of the message.
-        let bytes = self.reader.since(payload);
-        Ok(RawValue::new(self.protocol, code, bytes, payload))
+        let bytes = self.reader.since(&payload);
+        let at = payload.offset();
+        Ok(RawValue::new(self.protocol, code, bytes, at))
     }
 
     /// Marks a value that is lost completely.
@@ -201,12 +200,11 @@ impl<'a> Params<'a> {
         RawValue::new(self.protocol, codec::text_code(self.protocol), &[], at)
     }
 
-    /// Notes that everything from the value at `start` on is lost.
-    fn lose(&mut self, start: usize, error: DecodeError) {
-        self.reader.rewind(start);
+    /// Notes that everything from the value that `start` reads on is lost.
+    fn lose(&mut self, start: Reader<'a>, error: DecodeError) {
         self.damage = Some(Box::new(Damage {
             error,
-            rest: self.reader.rest(),
+            rest: start.rest(),
             parameters: self.left,
         }));
         self.left = 0;
@@ -263,11 +261,11 @@ impl<'a> Params<'a> {
             return Ok(None);
         }
         self.left -= 1;
-        let at = self.reader.offset();
+        let start = self.reader;
         let key = match self.reader.u8("parameter key") {
             Ok(key) => key,
             Err(error) if self.tolerant => {
-                self.lose(at, error);
+                self.lose(start, error);
                 return Ok(None);
             }
             Err(error) => return Err(error),
@@ -343,10 +341,11 @@ impl<'a> Params<'a> {
             .or_else(|error| self.pass(start, error).map(|_| codec::REPLACEMENT))
     }
 
-    /// The error for the value at `at`, which has another type than expected.
-    fn wrong_type(&self, at: usize, field: &'static str) -> DecodeError {
-        let code = self.reader.since(at).first().copied().unwrap_or_default();
-        DecodeError::new(DecodeErrorKind::WrongType(code), at, field)
+    /// The error for the value that `start` reads, which has another type than expected.
+    #[cold]
+    fn wrong_type(start: Reader<'a>, field: &'static str) -> DecodeError {
+        let code = start.rest().first().copied().unwrap_or_default();
+        start.error(DecodeErrorKind::WrongType(code), field)
     }
 
     /// Decodes the current value, which must be text. `field` names it in errors.
@@ -355,16 +354,22 @@ impl<'a> Params<'a> {
     /// [`DecodeError`]: `WrongType` if it has another type.
     #[inline]
     pub fn str(&mut self, field: &'static str) -> Result<&'a str, DecodeError> {
-        if let Some(text) = self.common_str() {
-            return Ok(text);
+        match self.common_str() {
+            Some(text) => Ok(text),
+            None => self.uncommon_str(field),
         }
-        let at = self.reader.offset();
+    }
+
+    /// Not inlined, unlike the common path: where most are common, the caller would only grow.
+    #[inline(never)]
+    fn uncommon_str(&mut self, field: &'static str) -> Result<&'a str, DecodeError> {
+        let start = self.reader;
         match self.value_ref()? {
             ValueRef::String(text) => Ok(text),
             ValueRef::Undecodable(raw) if raw.is_text() => {
-                Err(DecodeError::new(DecodeErrorKind::NotUtf8, at, field))
+                Err(start.error(DecodeErrorKind::NotUtf8, field))
             }
-            _ => Err(self.wrong_type(at, field)),
+            _ => Err(Self::wrong_type(start, field)),
         }
     }
 
@@ -377,9 +382,9 @@ impl<'a> Params<'a> {
         if let Some(text) = self.common_str() {
             return Ok(Cow::Borrowed(text));
         }
-        let at = self.reader.offset();
+        let start = self.reader;
         let text = self.value_ref()?.text_lossy();
-        text.ok_or_else(|| self.wrong_type(at, field))
+        text.ok_or_else(|| Self::wrong_type(start, field))
     }
 
     /// Decodes the current value, which must be text, without checking its UTF-8.
@@ -391,10 +396,10 @@ impl<'a> Params<'a> {
         if let Some(text) = self.common_text() {
             return Ok(text);
         }
-        let at = self.reader.offset();
+        let start = self.reader;
         match self.element()? {
             Element::Text(bytes) => Ok(bytes),
-            Element::Other(_) => Err(self.wrong_type(at, field)),
+            Element::Other(_) => Err(Self::wrong_type(start, field)),
         }
     }
 
@@ -421,15 +426,20 @@ impl<'a> Params<'a> {
     /// The same as [`Params::str`].
     #[inline]
     pub fn int(&mut self, field: &'static str) -> Result<i32, DecodeError> {
-        if let Some(value) = self.common_int() {
-            return Ok(value);
+        match self.common_int() {
+            Some(value) => Ok(value),
+            None => self.uncommon_int(field),
         }
-        let at = self.reader.offset();
+    }
+
+    #[inline(never)]
+    fn uncommon_int(&mut self, field: &'static str) -> Result<i32, DecodeError> {
+        let start = self.reader;
         match self.value_ref()? {
             ValueRef::Int(value) => Ok(value),
             ValueRef::Short(value) => Ok(i32::from(value)),
             ValueRef::Byte(value) => Ok(i32::from(value)),
-            _ => Err(self.wrong_type(at, field)),
+            _ => Err(Self::wrong_type(start, field)),
         }
     }
 
@@ -440,16 +450,21 @@ impl<'a> Params<'a> {
     /// The same as [`Params::str`].
     #[inline]
     pub fn int_in_range(&mut self, field: &'static str) -> Result<Option<i32>, DecodeError> {
-        if let Some(value) = self.common_int() {
-            return Ok(Some(value));
+        match self.common_int() {
+            Some(value) => Ok(Some(value)),
+            None => self.uncommon_int_in_range(field),
         }
-        let at = self.reader.offset();
+    }
+
+    #[inline(never)]
+    fn uncommon_int_in_range(&mut self, field: &'static str) -> Result<Option<i32>, DecodeError> {
+        let start = self.reader;
         match self.value_ref()? {
             ValueRef::Int(value) => Ok(Some(value)),
             ValueRef::Short(value) => Ok(Some(i32::from(value))),
             ValueRef::Byte(value) => Ok(Some(i32::from(value))),
             ValueRef::Long(_) | ValueRef::Double(_) => Ok(None),
-            _ => Err(self.wrong_type(at, field)),
+            _ => Err(Self::wrong_type(start, field)),
         }
     }
 
@@ -458,10 +473,10 @@ impl<'a> Params<'a> {
     /// # Errors
     /// The same as [`Params::str`].
     pub fn bool(&mut self, field: &'static str) -> Result<bool, DecodeError> {
-        let at = self.reader.offset();
+        let start = self.reader;
         match self.value_ref()? {
             ValueRef::Bool(value) => Ok(value),
-            _ => Err(self.wrong_type(at, field)),
+            _ => Err(Self::wrong_type(start, field)),
         }
     }
 

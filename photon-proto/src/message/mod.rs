@@ -236,12 +236,19 @@ impl<'a> Message<'a> {
     ///
     /// # Errors
     /// [`DecodeError`] with an offset from the start of the message.
+    #[inline]
     pub fn decode(
         kind: MessageKind,
         protocol: Protocol,
         limits: &Limits,
         body: &'a [u8],
     ) -> Result<Self, DecodeError> {
+        // Inlined for events, which are most of what a client receives: a message is moved several
+        // times on its way through calls.
+        if kind == MessageKind::Event {
+            let (code, params) = Self::event(protocol, limits, body_reader(limits, body)?, false)?;
+            return Ok(Self::Event { code, params });
+        }
         Self::decode_as(kind, protocol, limits, body, false)
     }
 

@@ -4,7 +4,7 @@ use super::LINE;
 use crate::client::{CHANNEL, frame};
 use crate::measure::{Case, counted};
 use photon_proto::message::{self, Message, MessageWriter};
-use photon_proto::{Element, Limits, Protocol};
+use photon_proto::{Limits, Protocol, ValueRef};
 use std::hint::black_box;
 use std::sync::LazyLock;
 
@@ -145,18 +145,13 @@ fn borrowed_event(protocol: Protocol, bytes: &[u8]) {
     while let Some(key) = params.next_key().expect("a key") {
         match key {
             1 => drop(black_box(params.str("channel").expect("text"))),
-            2 => params
-                .elements("messages", |element| {
-                    if let Element::Text(text) = element {
-                        let _text = black_box(std::str::from_utf8(text));
+            2 | 4 => params
+                .value_refs("messages or senders", |element| {
+                    if let ValueRef::String(text) = element {
+                        let _text = black_box(text);
                     }
                 })
-                .expect("messages"),
-            4 => params
-                .texts("senders", |sender| {
-                    let _sender = black_box(std::str::from_utf8(sender));
-                })
-                .expect("senders"),
+                .expect("messages or senders"),
             8 => drop(black_box(params.int("id").expect("an id"))),
             _ => {}
         }

@@ -115,6 +115,7 @@ fn check_total(params: &Params<'_>, end: usize) {
 
     let mut lists = params.clone();
     while let Some(_key) = lists.next_key().expect("a tolerant cursor goes on") {
+        let here = lists.clone();
         let mut elements = 0_usize;
         let read = lists.elements("field", |element| {
             elements += 1;
@@ -122,6 +123,12 @@ fn check_total(params: &Params<'_>, end: usize) {
                 let _copy = value.to_value_lossy(&LIMITS);
             }
         });
+        let (mut refs, mut texts) = (here.clone(), 0_usize);
+        let by_refs = refs.value_refs("field", |value| {
+            texts += 1;
+            let _copy = value.to_value_lossy(&LIMITS);
+        });
+        assert_eq!((by_refs, texts), (read, elements));
         match read.map_err(|error| error.kind) {
             Ok(()) => {}
             Err(DecodeErrorKind::WrongType(_)) => assert_eq!(elements, 0),
@@ -152,7 +159,7 @@ fn check_damaged_lists(protocol: Protocol, all: &Parameters, choice: usize) {
             panic!("{event:?}");
         };
         assert_eq!(params.next_key(), Ok(Some(*key)));
-        let mut read = Vec::new();
+        let (mut read, mut together) = (Vec::new(), params.clone());
         params
             .elements("field", |element| {
                 read.push(match element {
@@ -162,6 +169,11 @@ fn check_damaged_lists(protocol: Protocol, all: &Parameters, choice: usize) {
             })
             .expect("a list within the limits");
         assert_eq!(read, expected, "one damaged element costs another");
+        let mut refs = Vec::new();
+        together
+            .value_refs("field", |value| refs.push(value.to_value(&LIMITS).ok()))
+            .expect("a list within the limits");
+        assert_eq!(refs, expected, "one damaged element costs another");
         assert_eq!(params.damage(), None);
         assert_eq!(params.finish(), Ok(0));
     }

@@ -1,7 +1,11 @@
 //! Texts in a row, which are decoded together.
 
 use super::*;
+use crate::codec::{Element, Params, RawValue};
+use crate::error::DecodeError;
 use crate::message::{Header, Message, MessageKind};
+use alloc::borrow::ToOwned;
+use alloc::format;
 
 /// The texts of an array of strings, or of an array of mixed values.
 fn texts(value: &Value) -> Vec<&Text> {
@@ -231,5 +235,218 @@ fn a_damaged_text_in_a_row_costs_only_itself() {
             assert_eq!(all[1], (3, 7.into()));
             assert_eq!(params.undecodable(), 1);
         }
+    }
+}
+
+/// The text of an element, or where one that cannot be decoded ends.
+type Found = Result<String, usize>;
+
+/// A list of texts, given as their bytes, as the value of parameter 2 of an event.
+fn list_of(protocol: Protocol, texts: &[Vec<u8>], is_tagged: bool) -> Vec<u8> {
+    let count = texts.len() as u8;
+    let mut body = match (protocol, is_tagged) {
+        (V16, true) => vec![0, 0, 1, 2, b'z', 0, count],
+        (V16, false) => vec![0, 0, 1, 2, b'y', 0, count, b's'],
+        (V18, true) => vec![0, 1, 2, 23, count],
+        (V18, false) => vec![0, 1, 2, 71, count],
+    };
+    for text in texts {
+        match protocol {
+            V16 => {
+                body.extend(is_tagged.then_some(b's'));
+                body.extend((text.len() as u16).to_be_bytes());
+            }
+            V18 => {
+                body.extend(is_tagged.then_some(7));
+                body.extend((text.len() >= 0x80).then_some(text.len() as u8 | 0x80));
+                body.push((text.len() >> if text.len() < 0x80 { 0 } else { 7 }) as u8);
+            }
+        }
+        body.extend_from_slice(text);
+    }
+    body
+}
+
+/// The parameters of an event with this body, at the first one.
+fn at_list(protocol: Protocol, body: &[u8], is_tolerant: bool) -> Option<Params<'_>> {
+    let decode = if is_tolerant {
+        Message::decode_tolerant
+    } else {
+        Message::decode
+    };
+    match decode(MessageKind::Event, protocol, &LIMITS, body) {
+        Ok(Message::Event { mut params, .. }) => params.next_key().ok().flatten().map(|_| params),
+        _ => None,
+    }
+}
+
+fn end_of(raw: RawValue<'_>) -> usize {
+    raw.offset() + 1 + raw.payload().len()
+}
+
+/// Reads a list with [`Params::value_refs`].
+fn together(params: &mut Params<'_>) -> (Vec<Found>, Result<(), DecodeError>) {
+    let mut all = Vec::new();
+    let read = params.value_refs("list", |value| {
+        all.push(match value {
+            ValueRef::String(text) => Ok(text.to_owned()),
+            ValueRef::Undecodable(raw) => Err(end_of(raw)),
+            other => Ok(format!("{other:?}")),
+        });
+    });
+    (all, read)
+}
+
+/// The same with a check of each text. Also returns how many are not UTF-8.
+fn singly(
+    params: &mut Params<'_>,
+    body: &[u8],
+    is_tolerant: bool,
+) -> (Vec<Found>, Result<(), DecodeError>, u32) {
+    let (mut all, mut not_utf8, mut first_error) = (Vec::new(), 0, None);
+    let read = params.elements("list", |element| {
+        if first_error.is_some() {
+            return;
+        }
+        let found = match element {
+            Element::Text(bytes) => {
+                let at = bytes.as_ptr() as usize - body.as_ptr() as usize + Header::LENGTH;
+                match core::str::from_utf8(bytes) {
+                    Ok(text) => Ok(text.to_owned()),
+                    Err(error) if !is_tolerant => {
+                        let at = at + error.valid_up_to();
+                        let kind = DecodeErrorKind::NotUtf8;
+                        first_error = Some(DecodeError::new(kind, at, "string"));
+                        return;
+                    }
+                    Err(_) => {
+                        not_utf8 += 1;
+                        Err(at + bytes.len())
+                    }
+                }
+            }
+            Element::Other(ValueRef::Undecodable(raw)) => Err(end_of(raw)),
+            Element::Other(other) => Ok(format!("{other:?}")),
+        };
+        all.push(found);
+    });
+    (all, first_error.map_or(read, Err), not_utf8)
+}
+
+#[test]
+fn texts_checked_together_are_those_checked_one_by_one() {
+    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
+    let mut random = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 33) as usize % below
+    };
+    // Whole and cut characters, with lengths that are bytes of characters themselves.
+    let parts: [&[u8]; 9] = [
+        b"a",
+        b"hello, world",
+        "\u{e4}".as_bytes(),
+        "\u{20ac}".as_bytes(),
+        "\u{1f600}".as_bytes(),
+        &[0xC3],
+        &[0x84],
+        &[0xE2, 0x82],
+        &[0xFF],
+    ];
+    for round in 0..20_000 {
+        // Mostly whole, as otherwise hardly any list would be.
+        let kinds = if round % 3 == 0 { parts.len() } else { 5 };
+        let texts: Vec<Vec<u8>> = (0..random(9))
+            .map(|_| match random(40) {
+                0 => vec![b'x'; 126 + random(4)],
+                1 => vec![b'y'; 250 + random(140)],
+                _ => (0..random(4))
+                    .flat_map(|_| parts[random(kinds)].to_vec())
+                    .collect(),
+            })
+            .collect();
+        let (protocol, is_tagged) = ([V16, V18][round % 2], random(2) == 0);
+        let mut body = list_of(protocol, &texts, is_tagged);
+        let whole: Vec<_> = texts
+            .iter()
+            .map(|text| String::from_utf8(text.clone()).ok())
+            .collect();
+        let is_damaged = round % 5 == 0;
+        if is_damaged {
+            for _ in 0..=random(2) {
+                let at = random(body.len());
+                body[at] = [random(256), 7, 0x84, 0xC3, 0][random(5)] as u8;
+            }
+            body.truncate(body.len() - random(2));
+        }
+        for is_tolerant in [false, true] {
+            let Some(mut params) = at_list(protocol, &body, is_tolerant) else {
+                continue;
+            };
+            let mut other = params.clone();
+            let (found, read) = together(&mut params);
+            let (expected, expected_read, not_utf8) = singly(&mut other, &body, is_tolerant);
+            let context = format!("{protocol:?} {body:02x?}");
+            assert_eq!((&found, read), (&expected, expected_read), "{context}");
+            if is_tolerant {
+                let undecodable = other.undecodable() + not_utf8;
+                assert_eq!(params.undecodable(), undecodable, "{context}");
+                assert_eq!(params.damage(), other.damage(), "{context}");
+                assert_eq!(params.finish(), other.finish(), "{context}");
+                if !is_damaged {
+                    let texts: Vec<_> = found.into_iter().map(Result::ok).collect();
+                    assert_eq!(texts, whole, "{context}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_character_that_is_split_between_two_texts_is_refused() {
+    let euro = "\u{20ac}".as_bytes();
+    for protocol in [V16, V18] {
+        for is_tagged in [false, true] {
+            for split in [1, 2] {
+                let mut texts = vec![b"one".to_vec(); 5];
+                texts[2] = euro[..split].to_vec();
+                texts[3] = euro[split..].to_vec();
+                let body = list_of(protocol, &texts, is_tagged);
+                let (_, read) = together(&mut at_list(protocol, &body, false).unwrap());
+                assert_eq!(
+                    read.map_err(|error| error.kind),
+                    Err(DecodeErrorKind::NotUtf8)
+                );
+                let mut params = at_list(protocol, &body, true).unwrap();
+                let (found, read) = together(&mut params);
+                assert_eq!(read, Ok(()));
+                let whole: Vec<bool> = found.iter().map(Result::is_ok).collect();
+                assert_eq!(whole, [true, true, false, false, true]);
+                assert_eq!((params.undecodable(), params.finish()), (2, Ok(0)));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_text_whose_length_is_part_of_a_character_is_refused() {
+    // In 1.8, the length of 5 in two bytes: together with the byte in front, a character.
+    let texts = [
+        7, 1, b'a', 7, 1, 0xC3, 7, 0x85, 0, b'b', b'c', b'd', b'e', b'f',
+    ];
+    let untagged = [1, b'a', 1, 0xC3, 0x85, 0, b'b', b'c', b'd', b'e', b'f'];
+    for (head, texts) in [
+        ([0, 1, 2, 23, 3], &texts[..]),
+        ([0, 1, 2, 71, 3], &untagged),
+    ] {
+        let body = [&head, texts].concat();
+        let (found, read) = together(&mut at_list(V18, &body, true).unwrap());
+        assert_eq!(read, Ok(()));
+        assert!(found[1].is_err());
+        assert_eq!(
+            (&found[0], &found[2]),
+            (&Ok("a".into()), &Ok("bcdef".into()))
+        );
     }
 }

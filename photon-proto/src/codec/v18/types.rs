@@ -19,9 +19,9 @@ impl<'a> DictionaryTypes<'a> {
     /// Takes the declared types.
     pub(super) fn read(r: &mut Reader<'a>, b: &mut Budget) -> Result<Self, DecodeError> {
         let key = key_code(r)?;
-        let start = r.offset();
+        let start = *r;
         check_value_type(r, b)?;
-        let value = r.since(start);
+        let value = r.since(&start);
         debug_assert!(!value.is_empty(), "a type has a code");
         Ok(Self {
             codes: [key, value.first().copied().unwrap_or_default()],
