@@ -418,20 +418,3 @@ impl Carrier {
         }
     }
 }
-
-/// Whether a message may be sent that takes so many bytes, after which so many wait.
-///
-/// Asked after encoding, even if there is no space at all: a message that can never be sent must not
-/// be reported as one that can be sent later.
-#[inline]
-pub(super) fn admit(bytes: usize, waiting: usize, cap: usize) -> Result<(), SendError> {
-    if waiting <= cap {
-        return Ok(());
-    }
-    // Waiting makes space for other messages, but never enough for one that is too long.
-    Err(if bytes > cap {
-        SendError::TooLong { max_bytes: cap }
-    } else {
-        SendError::QueueFull
-    })
-}

@@ -2,7 +2,6 @@
 //! [`udp::Acceptor`](crate::udp::Acceptor), above which its peers exchange whole messages.
 //! Spec: udp.md.
 
-use super::carrier::admit;
 use super::inbound::decrypted;
 use super::{End, Inbound, PeerConfig, SendError};
 use crate::crypto::Cipher;
@@ -143,7 +142,7 @@ impl Datagram {
         let bytes = connection.draft().len() + udp::command::HEADER_BYTES;
         let waiting = connection.queued_bytes() + bytes;
         let (counts, cap) = (cap.is_some(), cap.unwrap_or(usize::MAX));
-        let admitted = admit(bytes, waiting, cap);
+        let admitted = SendError::admit(bytes, waiting, cap);
         if admitted.is_err() {
             connection.cancel_draft();
         } else if connection.state() == State::Connected {

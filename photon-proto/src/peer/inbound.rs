@@ -215,6 +215,25 @@ pub enum SendError {
     Encode(#[from] EncodeError),
 }
 
+impl SendError {
+    /// Checks that a message may be sent that takes so many bytes, after which so many wait.
+    ///
+    /// Asked after encoding, even if there is no space at all: a message that can never be sent must not
+    /// be reported as one that can be sent later.
+    #[inline]
+    pub(super) const fn admit(bytes: usize, waiting: usize, cap: usize) -> Result<(), Self> {
+        if waiting <= cap {
+            return Ok(());
+        }
+        // Waiting makes space for other messages, but never enough for one that is too long.
+        Err(if bytes > cap {
+            Self::TooLong { max_bytes: cap }
+        } else {
+            Self::QueueFull
+        })
+    }
+}
+
 impl From<udp::SendError> for SendError {
     fn from(error: udp::SendError) -> Self {
         match error {

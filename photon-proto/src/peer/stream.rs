@@ -1,6 +1,5 @@
 //! A byte stream with frames. Spec: wire.md 6.
 
-use super::carrier::admit;
 use super::inbound::{Overrun, decrypted, is_passed_on};
 use super::{End, Inbound, PeerClock, PeerConfig, SendError};
 use crate::crypto::Cipher;
@@ -135,7 +134,7 @@ impl Stream {
         debug_assert!(start <= length, "a writer only appends");
         // No sum overflows: these are lengths of buffers.
         let bytes = length.saturating_sub(start) + tcp::HEADER_BYTES;
-        let admitted = admit(bytes, self.unsent().len(), cap);
+        let admitted = SendError::admit(bytes, self.unsent().len(), cap);
         match admitted {
             Ok(()) => tcp::end_frame(&mut self.outgoing.bytes, FrameStart::of_message(start)),
             Err(_) => self.cancel_message(start),

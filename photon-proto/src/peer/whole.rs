@@ -2,7 +2,6 @@
 //! (wire.md 7), and so do the datagram connections of a server, above a
 //! [`udp::Acceptor`](crate::udp::Acceptor).
 
-use super::carrier::admit;
 use super::inbound::{Overrun, decrypted};
 #[cfg(feature = "json")]
 use super::json::{self, Item};
@@ -300,7 +299,8 @@ impl Whole {
         #[cfg(not(feature = "json"))]
         let converted = Ok(());
         let bytes = message.len();
-        let admitted = converted.and_then(|()| admit(bytes, self.outgoing_bytes + bytes, cap));
+        let admitted =
+            converted.and_then(|()| SendError::admit(bytes, self.outgoing_bytes + bytes, cap));
         match admitted {
             Ok(()) => self.queue(message),
             Err(_) => self.recycle(message, config.kept_bytes),
