@@ -164,7 +164,7 @@ impl<'a> Reader<'a> {
     /// use photon_proto::json::{Frame, Part, Reader};
     /// use photon_proto::{Limits, Role};
     ///
-    /// let text = "~m~37~m~~j~{\"evt\":9,\"vals\":[1,[1,2,3,4,5]]}";
+    /// let text = "~m~35~m~~j~{\"evt\":9,\"vals\":[1,[1,2,3,4,5]]}";
     /// let mut reader = Reader::new(Role::Client, &Limits::DEFAULT, text.as_bytes())?;
     /// let (mut message, mut calls) = (Vec::new(), 1);
     /// while reader.next_part(10, &mut message)? == Part::Unfinished {
