@@ -40,7 +40,7 @@ impl<'a> ElementSink<'a, Element<'a>> for Senders<'_> {
 struct Contents<'b> {
     builder: &'b mut MessagesBuilder,
     /// The latest error. A sink cannot stop the iteration, so it waits.
-    bad: Option<DecodeError>,
+    bad: &'b mut Option<DecodeError>,
 }
 
 impl<'a> ElementSink<'a, Decoded<'a>> for Contents<'_> {
@@ -51,7 +51,7 @@ impl<'a> ElementSink<'a, Decoded<'a>> for Contents<'_> {
 
     fn element(&mut self, content: Decoded<'a>) {
         if let Err(error) = self.builder.content(content) {
-            self.bad = Some(error);
+            *self.bad = Some(error);
         }
     }
 }
@@ -75,17 +75,18 @@ impl Incoming<'_> {
                 first => first,
             };
             let Some(key) = next else {
-                match (skipped.take(), &channel) {
-                    // A channel whose name comes behind the lists.
-                    (Some((first, at_first)), Some(channel)) if channel.is_expected() => {
-                        debug_assert!(!is_second_pass, "nothing is skipped twice");
-                        *params = at_first;
-                        second_pass = Some(first);
-                        is_second_pass = true;
-                        continue;
-                    }
-                    _ => break,
+                // A channel whose name comes behind the lists.
+                if skipped.is_some()
+                    && channel.as_ref().is_some_and(Named::is_expected)
+                    && let Some((first, at_first)) = skipped.take()
+                {
+                    debug_assert!(!is_second_pass, "nothing is skipped twice");
+                    *params = at_first;
+                    second_pass = Some(first);
+                    is_second_pass = true;
+                    continue;
                 }
+                break;
             };
             match key {
                 // Of several names the last one counts, which the first pass has found.
@@ -107,10 +108,8 @@ impl Incoming<'_> {
                 parameter::MESSAGES => {
                     contents = true;
                     self.builder.begin_contents();
-                    let builder = &mut *self.builder;
-                    let mut sink = Contents { builder, bad: None };
-                    params.decoded_elements_to("messages (p2)", &mut sink)?;
-                    bad = sink.bad.or(bad);
+                    let (builder, bad) = (&mut *self.builder, &mut bad);
+                    params.decoded_elements_to("messages (p2)", &mut Contents { builder, bad })?;
                 }
                 parameter::MESSAGE_ID => last_id = params.int_in_range("message id (p8)")?,
                 _ => {}

@@ -88,7 +88,8 @@ impl Incoming<'_> {
         let protocol = self.config.binary_protocol();
         let limits = &self.config.peer.limits;
         if kind == MessageKind::Event {
-            let (code, mut params) = Message::decode_tolerant_event(protocol, limits, body)?;
+            let code = Message::event_code(limits, body)?;
+            let mut params = Message::event_params(protocol, limits, body);
             if self.state == State::ConnectedToFrontEnd {
                 self.event(code, &mut params)?;
             } else {
@@ -96,6 +97,15 @@ impl Incoming<'_> {
             }
             return Ok(Action::Nothing);
         }
+        self.other_message(kind, body)
+    }
+
+    /// Handles a message that is no event.
+    // Not inlined: events are most of the messages, and would pay for its registers.
+    #[inline(never)]
+    fn other_message(&mut self, kind: MessageKind, body: &[u8]) -> Result<Action, DecodeError> {
+        let protocol = self.config.binary_protocol();
+        let limits = &self.config.peer.limits;
         match Message::decode_tolerant(kind, protocol, limits, body)? {
             Message::Response {
                 internal: false,
@@ -280,6 +290,7 @@ impl Incoming<'_> {
         Ok(())
     }
 
+    #[inline(always)]
     fn event(&mut self, code: u8, params: &mut Params<'_>) -> Result<(), DecodeError> {
         let handled = match code {
             event::CHAT_MESSAGES => self.chat_messages(params),

@@ -304,11 +304,11 @@ impl MessagesBuilder {
         Ok(())
     }
 
-    /// The end of the texts so far. Above 4 GiB it is `u32::MAX`, and [`MessagesBuilder::finish`] fails:
-    /// no frame is that long.
+    /// The end of the texts so far. Above 4 GiB it is cut off, and [`MessagesBuilder::finish`] fails: no
+    /// frame is that long, so that is checked once and not for each text.
     #[inline]
-    fn end(&self) -> u32 {
-        u32::try_from(self.bytes.len()).unwrap_or(u32::MAX)
+    const fn end(&self) -> u32 {
+        self.bytes.len() as u32
     }
 }
 

@@ -71,49 +71,64 @@ struct Damage<'a> {
 }
 
 impl<'a> Params<'a> {
-    /// Parameters from their count on. Tolerant ones are [lost](Params::lost) without it: the codes in
-    /// front of them are of use alone, because they settle a request.
+    /// Parameters from their count on, of which what cannot be decoded is an error.
     #[inline]
     pub(crate) fn read(
         protocol: Protocol,
-        mut reader: Reader<'a>,
-        mut budget: Budget,
-        tolerant: bool,
+        reader: Reader<'a>,
+        budget: Budget,
     ) -> Result<Self, DecodeError> {
-        let left = match codec::parameter_count(protocol, &mut reader) {
-            Ok(left) => left,
-            Err(error) if tolerant => return Ok(Self::lost(protocol, budget, error)),
-            Err(error) => return Err(error),
-        };
-        budget.set_tolerant(tolerant);
-        Ok(Self {
-            protocol,
-            reader,
-            budget,
-            left,
-            unread: false,
-            tolerant,
-            damage: None,
-        })
+        let mut params = Self::none(protocol, reader, budget);
+        params.left = codec::parameter_count(protocol, &mut params.reader)?;
+        Ok(params)
+    }
+
+    /// Like [`Params::read`], of [tolerant](Params#tolerance) parameters. They are
+    /// [lost](Params::lost) without their count: the codes in front of them are of use alone, because
+    /// they settle a request.
+    // Without a result: parameters are large, and would be moved out of it for each message.
+    #[inline]
+    pub(crate) fn read_tolerant(protocol: Protocol, reader: Reader<'a>, budget: Budget) -> Self {
+        let mut params = Self::none(protocol, reader, budget);
+        params.set_tolerant();
+        match codec::parameter_count(protocol, &mut params.reader) {
+            Ok(left) => params.left = left,
+            Err(error) => params.lose_all(error),
+        }
+        params
     }
 
     /// No parameters, because they were not found for this reason.
     #[cold]
-    pub(crate) fn lost(protocol: Protocol, mut budget: Budget, error: DecodeError) -> Self {
-        budget.count_replaced();
+    pub(crate) fn lost(protocol: Protocol, budget: Budget, error: DecodeError) -> Self {
+        let mut params = Self::none(protocol, Reader::new(&[]), budget);
+        params.lose_all(error);
+        params
+    }
+
+    #[inline]
+    const fn none(protocol: Protocol, reader: Reader<'a>, budget: Budget) -> Self {
         Self {
             protocol,
-            reader: Reader::new(&[]),
+            reader,
             budget,
             left: 0,
             unread: false,
-            tolerant: true,
-            damage: Some(Box::new(Damage {
-                error,
-                rest: &[],
-                parameters: 0,
-            })),
+            tolerant: false,
+            damage: None,
         }
+    }
+
+    #[cold]
+    fn lose_all(&mut self, error: DecodeError) {
+        self.budget.count_replaced();
+        self.tolerant = true;
+        self.reader = Reader::new(&[]);
+        self.damage = Some(Box::new(Damage {
+            error,
+            rest: &[],
+            parameters: 0,
+        }));
     }
 
     /// Makes the cursor tolerate what cannot be decoded. See [tolerance](Params#tolerance).

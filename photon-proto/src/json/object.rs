@@ -576,7 +576,7 @@ fn times<const N: usize>(
     let reader = Reader::new(sink.since(start));
     let keys = core::array::from_fn(|index| index as u8 + 1);
     // This module has encoded them within the same limits.
-    let picked = Params::read(Protocol::V18, reader, Budget::new(limits), false)
+    let picked = Params::read(Protocol::V18, reader, Budget::new(limits))
         .and_then(|mut params| params.pick::<N>(keys))
         .map_err(|_| missing)?;
     let mut times = [0; N];

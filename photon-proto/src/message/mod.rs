@@ -246,7 +246,9 @@ impl<'a> Message<'a> {
         // Inlined for events, which are most of what a client receives: a message is moved several
         // times on its way through calls.
         if kind == MessageKind::Event {
-            let (code, params) = Self::event(protocol, limits, body_reader(limits, body)?, false)?;
+            let mut r = body_reader(limits, body)?;
+            let code = r.u8(EVENT_CODE)?;
+            let params = Params::read(protocol, r, Budget::new(limits))?;
             return Ok(Self::Event { code, params });
         }
         Self::decode_as(kind, protocol, limits, body, false)
@@ -269,30 +271,25 @@ impl<'a> Message<'a> {
         Self::decode_as(kind, protocol, limits, body, true)
     }
 
-    /// Decodes the body of an event to its code and parameters, like [`Message::decode_tolerant`]: most
-    /// messages to a client are events, and a [`Message`] around them would be moved several times.
+    /// The code of the event with this body. [`Message::event_params`] returns its parameters. Most
+    /// messages to a client are events, and a [`Message`], or a result, around the parameters would be
+    /// moved several times.
     ///
     /// # Errors
-    /// The same as [`Message::decode`].
+    /// The same as [`Message::decode_tolerant`].
     #[inline]
-    pub fn decode_tolerant_event(
-        protocol: Protocol,
-        limits: &Limits,
-        body: &'a [u8],
-    ) -> Result<(u8, Params<'a>), DecodeError> {
-        Self::event(protocol, limits, body_reader(limits, body)?, true)
+    pub fn event_code(limits: &Limits, body: &[u8]) -> Result<u8, DecodeError> {
+        body_reader(limits, body)?.u8(EVENT_CODE)
     }
 
+    /// The parameters of the event with this body, as those of [`Message::decode_tolerant`]. They are
+    /// [lost](Params::damage) if [`Message::event_code`] finds no code.
     #[inline]
-    fn event(
-        protocol: Protocol,
-        limits: &Limits,
-        mut r: Reader<'a>,
-        tolerant: bool,
-    ) -> Result<(u8, Params<'a>), DecodeError> {
-        let code = r.u8("event code")?;
-        let params = Params::read(protocol, r, Budget::new(limits), tolerant)?;
-        Ok((code, params))
+    #[must_use]
+    pub fn event_params(protocol: Protocol, limits: &Limits, body: &'a [u8]) -> Params<'a> {
+        let behind_code = body.get(1..).unwrap_or_default();
+        let reader = Reader::at(behind_code, Header::LENGTH + 1);
+        Params::read_tolerant(protocol, reader, Budget::new(limits))
     }
 
     fn decode_as(
@@ -303,7 +300,10 @@ impl<'a> Message<'a> {
         tolerant: bool,
     ) -> Result<Self, DecodeError> {
         let mut r = body_reader(limits, body)?;
-        let params = |r: Reader<'a>, budget: Budget| Params::read(protocol, r, budget, tolerant);
+        let params = |r: Reader<'a>, budget: Budget| match tolerant {
+            true => Ok(Params::read_tolerant(protocol, r, budget)),
+            false => Params::read(protocol, r, budget),
+        };
         let result = |r: &mut Reader<'a>| {
             let mut budget = Budget::new(limits);
             if !tolerant {
@@ -339,8 +339,11 @@ impl<'a> Message<'a> {
                 }
             }
             MessageKind::Event => {
-                let (code, params) = Self::event(protocol, limits, r, tolerant)?;
-                Self::Event { code, params }
+                let code = r.u8(EVENT_CODE)?;
+                Self::Event {
+                    code,
+                    params: params(r, Budget::new(limits))?,
+                }
             }
             MessageKind::Disconnect => {
                 let (code, debug_message, params) = result(&mut r)?;
@@ -359,6 +362,9 @@ impl<'a> Message<'a> {
         })
     }
 }
+
+/// How errors call the code of an event.
+const EVENT_CODE: &str = "event code";
 
 /// A reader of a body, whose offsets count from the start of the message.
 #[inline]

@@ -389,38 +389,61 @@ impl<'a> Params<'a> {
         // All elements are charged at once, so that one with too many values cannot use up what
         // the others need.
         self.budget.values(count, at, field)?;
-        let mut singly = 0;
-        if texts {
-            let mut left = count;
-            loop {
-                let r = &mut self.reader;
-                left -=
-                    T::row::<false>(self.protocol, r, left, &mut singly, |text| sink.text(text));
-                if left == 0 {
-                    return Ok(());
-                }
-                let start = self.reader;
-                match codec::string_bytes(self.protocol, &mut self.reader) {
-                    Ok(bytes) => match T::read(bytes, &self.reader) {
-                        Ok(text) => sink.text(text),
-                        Err(error) => sink.element(lost(self.pass_text(start, error)?, error)),
-                    },
-                    Err(error) => {
-                        return self.lose_elements(start, error, left, |raw, error| {
-                            sink.element(lost(raw, error));
-                        });
-                    }
-                }
-                left -= 1;
-            }
+        let (mut singly, r) = (0, &mut self.reader);
+        let each = |text| sink.text(text);
+        let found = match texts {
+            true => T::row::<false>(self.protocol, r, count, &mut singly, each),
+            false => T::row::<true>(self.protocol, r, count, &mut singly, each),
+        };
+        match count - found {
+            0 => Ok(()),
+            left if texts => self.each_text(left, singly, sink, lost),
+            left => self.each_mixed(left, singly, sink, read, lost),
         }
-        let mut left = count;
-        loop {
-            let r = &mut self.reader;
-            left -= T::row::<true>(self.protocol, r, left, &mut singly, |text| sink.text(text));
-            if left == 0 {
-                return Ok(());
+    }
+
+    /// The elements of an array of strings from the first one on that is not in a common form.
+    // Not inlined, like `each_mixed`: nearly all lists have none, and would pay for its registers.
+    #[inline(never)]
+    fn each_text<T: ListText<'a>, E>(
+        &mut self,
+        mut left: usize,
+        mut singly: usize,
+        sink: &mut impl Sink<T, E>,
+        lost: impl Fn(RawValue<'a>, DecodeError) -> E,
+    ) -> Result<(), DecodeError> {
+        while left > 0 {
+            let start = self.reader;
+            match codec::string_bytes(self.protocol, &mut self.reader) {
+                Ok(bytes) => match T::read(bytes, &self.reader) {
+                    Ok(text) => sink.text(text),
+                    Err(error) => sink.element(lost(self.pass_text(start, error)?, error)),
+                },
+                Err(error) => {
+                    return self.lose_elements(start, error, left, |raw, error| {
+                        sink.element(lost(raw, error));
+                    });
+                }
             }
+            left -= 1;
+            let r = &mut self.reader;
+            left -= T::row::<false>(self.protocol, r, left, &mut singly, |text| sink.text(text));
+        }
+        Ok(())
+    }
+
+    /// The elements of an array of mixed values from the first one on that is not a text in a common
+    /// form.
+    #[inline(never)]
+    fn each_mixed<T: ListText<'a>, E>(
+        &mut self,
+        mut left: usize,
+        mut singly: usize,
+        sink: &mut impl Sink<T, E>,
+        read: impl Fn(&mut Self) -> Result<E, DecodeError>,
+        lost: impl Fn(RawValue<'a>, DecodeError) -> E,
+    ) -> Result<(), DecodeError> {
+        while left > 0 {
             left -= 1;
             let start = self.start();
             match read(self) {
@@ -434,7 +457,10 @@ impl<'a> Params<'a> {
                     }
                 }
             }
+            let r = &mut self.reader;
+            left -= T::row::<true>(self.protocol, r, left, &mut singly, |text| sink.text(text));
         }
+        Ok(())
     }
 
     /// The number of elements of a list that is not in a common form, and whether it is an array of
