@@ -46,11 +46,9 @@ pub(super) struct Part {
 }
 
 impl Block {
-    /// The messages of a live event, whose text ends with a [`Tail`].
-    pub(super) fn new(text: Arc<str>, others: Others) -> Self {
-        if others.contents.is_empty() {
-            return Self::Whole(text);
-        }
+    /// The messages of a live event, whose text ends with a [`Tail`], if some are not text.
+    pub(super) fn with_others(text: Arc<str>, others: Others) -> Self {
+        debug_assert!(!others.contents.is_empty(), "otherwise they are `Whole`");
         Self::Part(Arc::new(Part {
             start: 0,
             end: Tail::messages_of(&text),
@@ -187,23 +185,11 @@ impl<'m> View<'m> {
         Message {
             sender,
             content: match content {
-                "" => self.other(index),
+                "" => other(self.others, index),
                 text => Content::Text(text),
             },
             id: self.id(index),
             received: self.tail.received,
-        }
-    }
-
-    /// The content of a message without text.
-    fn other(&self, index: usize) -> Content<'m> {
-        let found = self
-            .others
-            .binary_search_by_key(&index, |(of, _)| *of as usize);
-        match found.ok().and_then(|place| self.others.get(place)) {
-            Some((_, Ok(value))) => Content::Value(value),
-            Some((_, Err(undecodable))) => undecodable.content(),
-            None => Content::Text(""),
         }
     }
 
@@ -226,6 +212,17 @@ impl<'m> View<'m> {
         let left_out = self.tail.index.len() - self.end;
         let left_out = i32::try_from(left_out).ok()?;
         self.tail.last_id?.checked_sub(left_out)
+    }
+}
+
+/// The content of a message without text.
+// Not a method, for which a view would have to be in memory: an iterator keeps it in registers.
+fn other(others: &[(u32, Other)], index: usize) -> Content<'_> {
+    let found = others.binary_search_by_key(&index, |(of, _)| *of as usize);
+    match found.ok().and_then(|place| others.get(place)) {
+        Some((_, Ok(value))) => Content::Value(value),
+        Some((_, Err(undecodable))) => undecodable.content(),
+        None => Content::Text(""),
     }
 }
 
@@ -256,7 +253,7 @@ impl Tail {
     /// Three groups of two numbers.
     pub(super) const BYTES: usize = 24;
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn append(self, bytes: &mut Vec<u8>) {
         let Index {
             start,

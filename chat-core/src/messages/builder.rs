@@ -187,28 +187,46 @@ impl MessagesBuilder {
     ) -> Result<Messages, DecodeError> {
         let texts = self.bytes.len();
         self.append_index(last_id, received, me);
-        let text: Arc<str> = match self.whole_text() {
-            Some(text) => text.into(),
-            None => {
-                self.bytes.truncate(texts);
-                self.repair()?;
-                self.append_index(last_id, received, me);
-                let Some(text) = self.whole_text() else {
-                    debug_assert!(false, "repaired");
-                    return Err(DecodeError::new(DecodeErrorKind::NotUtf8, 0, MESSAGES));
-                };
-                text.into()
-            }
+        if let Some(text) = self.whole_text() {
+            let text = text.into();
+            return Ok(self.messages_of(text));
+        }
+        self.bytes.truncate(texts);
+        self.finish_repaired(received, last_id, me)
+    }
+
+    #[cold]
+    fn finish_repaired(
+        &mut self,
+        received: Timestamp,
+        last_id: Option<i32>,
+        me: Option<&[u8]>,
+    ) -> Result<Messages, DecodeError> {
+        self.repair()?;
+        self.append_index(last_id, received, me);
+        let Some(text) = self.whole_text() else {
+            debug_assert!(false, "repaired");
+            return Err(DecodeError::new(DecodeErrorKind::NotUtf8, 0, MESSAGES));
         };
+        let text = text.into();
+        Ok(self.messages_of(text))
+    }
+
+    /// The messages with this text, and with the other contents.
+    #[inline]
+    fn messages_of(&mut self, text: Arc<str>) -> Messages {
+        if self.others.is_empty() {
+            return Messages(Block::Whole(text));
+        }
         let others = Others {
             contents: core::mem::take(&mut self.others),
             bytes: self.other_bytes + self.mark_bytes,
         };
-        Ok(Messages(Block::new(text, others)))
+        Messages(Block::with_others(text, others))
     }
 
     /// Appends the index of the texts, and what holds for all of them.
-    #[inline]
+    #[inline(always)]
     fn append_index(&mut self, last_id: Option<i32>, received: Timestamp, me: Option<&[u8]>) {
         let is_of_others = me.is_some_and(|me| !self.senders.contain(&self.bytes, me));
         let index = Index::append(&mut self.bytes, &self.senders, &self.contents);

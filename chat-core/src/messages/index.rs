@@ -107,6 +107,7 @@ impl List {
 impl Index {
     /// Appends the index of texts that lie in `bytes`: pairs of senders and contents, up to the
     /// shorter list.
+    #[inline(always)]
     pub(super) fn append(bytes: &mut Vec<u8>, senders: &List, contents: &List) -> Self {
         let start = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
         let is_long = start >= 1 << (7 * SHORT);
@@ -194,26 +195,37 @@ impl Iterator for Spans<'_> {
     }
 }
 
+#[inline(always)]
 fn append(bytes: &mut Vec<u8>, senders: &List, contents: &List, is_long: bool) {
-    let ends = senders.ends.iter().zip(&contents.ends);
     if is_long {
-        bytes.extend_from_slice(&long_digits(senders.start));
-        bytes.extend_from_slice(&long_digits(contents.start));
-        for (&sender, &content) in ends {
-            bytes.extend_from_slice(&long_digits(sender));
-            bytes.extend_from_slice(&long_digits(content));
-        }
-        return;
+        return append_long(bytes, senders, contents);
+    }
+    let starts = short_digits(senders.start, contents.start);
+    if let ([sender], [content]) = (&*senders.ends, &*contents.ends) {
+        // One live message, as most events are.
+        let ends = short_digits(*sender, *content);
+        return bytes.extend_from_slice([starts, ends].as_flattened());
     }
     // Space for all of them at once, so that none looks whether there is some.
     let messages = senders.len().min(contents.len());
     bytes.reserve((1 + messages) * 2 * SHORT);
-    bytes.extend_from_slice(&short_digits(senders.start, contents.start));
+    bytes.extend_from_slice(&starts);
     let start = bytes.len();
     bytes.resize(start + messages * 2 * SHORT, 0);
     let (places, _) = bytes.get_mut(start..).unwrap_or_default().as_chunks_mut();
+    let ends = senders.ends.iter().zip(&contents.ends);
     for (place, (&sender, &content)) in places.iter_mut().zip(ends) {
         *place = short_digits(sender, content);
+    }
+}
+
+#[cold]
+fn append_long(bytes: &mut Vec<u8>, senders: &List, contents: &List) {
+    bytes.extend_from_slice(&long_digits(senders.start));
+    bytes.extend_from_slice(&long_digits(contents.start));
+    for (&sender, &content) in senders.ends.iter().zip(&contents.ends) {
+        bytes.extend_from_slice(&long_digits(sender));
+        bytes.extend_from_slice(&long_digits(content));
     }
 }
 

@@ -449,6 +449,7 @@ impl Splitter {
     /// Moves the remaining bytes to the front once they are no more than the taken ones, so that
     /// each byte is moved at most once on average, and returns memory to the allocator. Must not be
     /// called while a message can be borrowed.
+    #[inline]
     fn reclaim(&mut self) {
         debug_assert!(self.message.is_empty(), "a borrowed message must not move");
         let left = self.buffered_bytes();
