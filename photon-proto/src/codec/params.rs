@@ -75,60 +75,66 @@ impl<'a> Params<'a> {
     #[inline]
     pub(crate) fn read(
         protocol: Protocol,
-        reader: Reader<'a>,
+        mut reader: Reader<'a>,
         budget: Budget,
     ) -> Result<Self, DecodeError> {
-        let mut params = Self::none(protocol, reader, budget);
-        params.left = codec::parameter_count(protocol, &mut params.reader)?;
-        Ok(params)
+        // Built only once nothing can fail: it is large, and would be moved into the result.
+        let left = codec::parameter_count(protocol, &mut reader)?;
+        Ok(Self::new(protocol, reader, budget, left))
     }
 
     /// Like [`Params::read`], of [tolerant](Params#tolerance) parameters. They are
     /// [lost](Params::lost) without their count: the codes in front of them are of use alone, because
     /// they settle a request.
-    // Without a result: parameters are large, and would be moved out of it for each message.
     #[inline]
-    pub(crate) fn read_tolerant(protocol: Protocol, reader: Reader<'a>, budget: Budget) -> Self {
-        let mut params = Self::none(protocol, reader, budget);
-        params.set_tolerant();
-        match codec::parameter_count(protocol, &mut params.reader) {
-            Ok(left) => params.left = left,
-            Err(error) => params.lose_all(error),
+    pub(crate) fn read_tolerant(
+        protocol: Protocol,
+        mut reader: Reader<'a>,
+        budget: Budget,
+    ) -> Self {
+        match codec::parameter_count(protocol, &mut reader) {
+            Ok(left) => {
+                let mut params = Self::new(protocol, reader, budget, left);
+                params.set_tolerant();
+                params
+            }
+            Err(error) => Self::lost(protocol, budget, error),
         }
-        params
     }
 
-    /// No parameters, because they were not found for this reason.
-    #[cold]
-    pub(crate) fn lost(protocol: Protocol, budget: Budget, error: DecodeError) -> Self {
-        let mut params = Self::none(protocol, Reader::new(&[]), budget);
-        params.lose_all(error);
-        params
-    }
-
+    /// So many parameters.
     #[inline]
-    const fn none(protocol: Protocol, reader: Reader<'a>, budget: Budget) -> Self {
+    pub(crate) const fn new(
+        protocol: Protocol,
+        reader: Reader<'a>,
+        budget: Budget,
+        left: usize,
+    ) -> Self {
         Self {
             protocol,
             reader,
             budget,
-            left: 0,
+            left,
             unread: false,
             tolerant: false,
             damage: None,
         }
     }
 
+    /// No parameters, because they were not found for this reason.
     #[cold]
-    fn lose_all(&mut self, error: DecodeError) {
-        self.budget.count_replaced();
-        self.tolerant = true;
-        self.reader = Reader::new(&[]);
-        self.damage = Some(Box::new(Damage {
+    pub(crate) fn lost(protocol: Protocol, mut budget: Budget, error: DecodeError) -> Self {
+        budget.count_replaced();
+        let damage = Damage {
             error,
             rest: &[],
             parameters: 0,
-        }));
+        };
+        Self {
+            tolerant: true,
+            damage: Some(Box::new(damage)),
+            ..Self::new(protocol, Reader::new(&[]), budget, 0)
+        }
     }
 
     /// Makes the cursor tolerate what cannot be decoded. See [tolerance](Params#tolerance).

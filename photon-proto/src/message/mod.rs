@@ -248,7 +248,8 @@ impl<'a> Message<'a> {
         if kind == MessageKind::Event {
             let mut r = body_reader(limits, body)?;
             let code = r.u8(EVENT_CODE)?;
-            let params = Params::read(protocol, r, Budget::new(limits))?;
+            let left = codec::parameter_count(protocol, &mut r)?;
+            let params = Params::new(protocol, r, Budget::new(limits), left);
             return Ok(Self::Event { code, params });
         }
         Self::decode_as(kind, protocol, limits, body, false)
