@@ -229,16 +229,16 @@ fn checked_singly<'a, const TAGGED: bool>(
     count: usize,
     mut each: impl FnMut(&'a str),
 ) -> usize {
-    let mut left = count;
-    while left > 0
+    let mut found = 0;
+    while found < count
         && let Some((text, behind)) = text::<TAGGED>(protocol, r.rest())
         && let Ok(text) = core::str::from_utf8(text)
     {
         each(text);
         r.move_to(behind);
-        left -= 1;
+        found += 1;
     }
-    count - left
+    found
 }
 
 /// The number of [short texts](short_text) at the beginning, at most `count`, and the bytes that they

@@ -395,10 +395,13 @@ impl<'a> Params<'a> {
             true => T::row::<false>(self.protocol, r, count, &mut singly, each),
             false => T::row::<true>(self.protocol, r, count, &mut singly, each),
         };
-        match count - found {
-            0 => Ok(()),
-            left if texts => self.each_text(left, singly, sink, lost),
-            left => self.each_mixed(left, singly, sink, read, lost),
+        if found == count {
+            return Ok(());
+        }
+        let left = count - found;
+        match texts {
+            true => self.each_text(left, singly, sink, lost),
+            false => self.each_mixed(left, singly, sink, read, lost),
         }
     }
 

@@ -93,6 +93,7 @@ pub(in crate::codec) fn decode_container(
 }
 
 /// Decodes a count of elements of at least `min_width` bytes each.
+#[inline]
 pub(super) fn count(
     r: &mut Reader<'_>,
     min_width: usize,
