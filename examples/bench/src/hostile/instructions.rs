@@ -1,6 +1,7 @@
 //! The instructions of hostile inputs, counted by callgrind.
 
 use super::{Input, longest_calls, send};
+use std::collections::HashSet;
 use std::io::BufWriter;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -84,11 +85,58 @@ fn count_in(
     Some(instructions)
 }
 
-/// The instructions in a file of callgrind.
+/// The instructions in a file of callgrind, without those that count allocations: no client has them,
+/// and they would be a quarter of what an allocation costs.
 fn counted(path: &Path) -> Option<u64> {
     let text = std::fs::read_to_string(path).ok()?;
     let line = text
         .lines()
         .find_map(|line| line.strip_prefix("totals: "))?;
-    line.trim().parse().ok()
+    let total: u64 = line.trim().parse().ok()?;
+    total.checked_sub(own_instructions(&text, "<allocation_counter::"))
+}
+
+/// The instructions in functions whose names begin like this, without what they call.
+fn own_instructions(text: &str, function: &str) -> u64 {
+    // A function has its name only where it occurs first, as the caller or the callee; then its number.
+    let mut numbers = HashSet::new();
+    let (mut is_in, mut is_call, mut own) = (false, false, 0);
+    for line in text.lines() {
+        let name = line.strip_prefix("cfn=").or(line.strip_prefix("fn="));
+        if let Some(name) = name {
+            let (number, name) = name.split_once(' ').unwrap_or((name, ""));
+            if name.starts_with(function) {
+                numbers.insert(number);
+            }
+            if line.starts_with("fn=") {
+                is_in = numbers.contains(number);
+            }
+        } else if line.starts_with("calls=") {
+            // The next line has the cost of the callee.
+            is_call = true;
+        } else if line.starts_with(|first: char| first.is_ascii_digit() || "+-*".contains(first)) {
+            let cost = line.split(' ').nth(1).and_then(|cost| cost.parse().ok());
+            if is_in && !is_call {
+                own += cost.unwrap_or(0);
+            }
+            is_call = false;
+        }
+    }
+    own
+}
+
+#[cfg(test)]
+mod tests {
+    use super::own_instructions;
+
+    #[test]
+    fn the_instructions_of_a_function_are_without_those_of_its_callees() {
+        let text = "\
+            fn=(1) client\n10 5\ncfn=(2) <counter::Counter>::alloc\ncalls=1 7\n+1 90\n* 3\n\n\
+            fn=(2)\n7 20\n+2 30\ncfn=(3) malloc\ncalls=1 1\n* 40\n-1 2\n\n\
+            fn=(3)\n1 40\n\nfn=(4) <counter::Counter>::dealloc\nfi=(9)\n0 8\ntotals: 108\n";
+        assert_eq!(own_instructions(text, "<counter::"), 60);
+        assert_eq!(own_instructions(text, "client"), 8);
+        assert_eq!(own_instructions(text, "nothing"), 0);
+    }
 }
