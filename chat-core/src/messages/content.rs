@@ -198,10 +198,14 @@ impl Undecodable {
     }
 
     fn new(error: DecodeError, head: &[u8], tail: &[u8], max_bytes: usize) -> Self {
-        let bytes = head.iter().chain(tail).copied();
+        let max_bytes = max_bytes.min(Self::MAX_BYTES);
+        let head = head.get(..max_bytes).unwrap_or(head);
+        let left = max_bytes - head.len();
+        // Not byte by byte: an event may have two thousand of them.
+        let bytes = [head, tail.get(..left).unwrap_or(tail)].concat();
         Self {
             error,
-            bytes: bytes.take(max_bytes.min(Self::MAX_BYTES)).collect(),
+            bytes: bytes.into(),
         }
     }
 
