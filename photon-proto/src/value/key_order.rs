@@ -73,10 +73,24 @@ fn sort_texts<'t>(order: &mut [Prefixed], offset: usize, text: impl Fn(u32) -> &
             *number = word(text(*index), offset);
         }
         run.sort_unstable();
-        let mut start = start;
-        for equal in run.chunk_by(|(left, _), (right, _)| left == right) {
-            if equal.len() > 1 {
-                unsorted.push((start, start + equal.len(), offset + size_of::<u64>()));
+        let (mut start, offset) = (start, offset + size_of::<u64>());
+        for equal in run.chunk_by_mut(|(left, _), (right, _)| left == right) {
+            match equal {
+                [_] => {}
+                // Nearly all runs of a map in which each key occurs twice.
+                [left, right] => {
+                    let rest = |index: u32| {
+                        (
+                            text(index).get(offset..).unwrap_or_default(),
+                            text(index).len(),
+                            index,
+                        )
+                    };
+                    if rest(left.1) > rest(right.1) {
+                        core::mem::swap(left, right);
+                    }
+                }
+                _ => unsorted.push((start, start + equal.len(), offset)),
             }
             start += equal.len();
         }
