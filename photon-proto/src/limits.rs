@@ -61,7 +61,12 @@ pub(crate) struct Budget {
     max_values: u32,
     /// The steps in which ends were sought.
     steps: u32,
-    /// The limit that keeps containers from being decoded, because too much was taken back.
+    /// How often memory was charged.
+    allocations: u32,
+    /// Whether the work of the whole message is limited: that of a message in which what cannot be
+    /// decoded costs only itself would otherwise be a multiple of what a message may have.
+    limits_work: bool,
+    /// The limit that keeps containers from being decoded, because too much was taken back or done.
     exhausted: Option<DecodeErrorKind>,
 }
 
@@ -71,8 +76,18 @@ pub(crate) struct Budget {
 /// thousand would be decoded up to the value that is too much, and that is most of it.
 const MAX_REFUNDED: usize = 4;
 
-/// How many steps in search of ends are as much work as decoding a value.
-const STEPS_PER_VALUE: u32 = 16;
+/// Work is counted in steps of about 16 instructions: so many for a value that is decoded,
+const STEPS_PER_VALUE: u64 = 12;
+/// so many more for one with memory of its own, which is also released,
+const STEPS_PER_ALLOCATION: u64 = 36;
+/// so many at most to decode a message, for each value that it may have: enough for as many values
+/// without memory of their own, or for a map with as many keys and values, of which the keys are texts.
+const DECODING: u64 = 30;
+/// and so many with the search for the ends of what cannot be decoded, for which something has to be
+/// left, because whatever is behind a value without an end is lost.
+const ALL: u64 = 36;
+/// With each of the two, so many more: small limits are not reached by what every message has.
+const SPARE: u64 = 4_096;
 
 /// The part of a [`Budget`] that a value uses up.
 #[derive(Clone, Copy, Debug)]
@@ -94,6 +109,8 @@ impl Budget {
             refunded_memory: 0,
             max_values: limits.max_values,
             steps: 0,
+            allocations: 0,
+            limits_work: false,
             exhausted: None,
         }
     }
@@ -109,14 +126,18 @@ impl Budget {
         self.values.saturating_sub(self.refunded_values)
     }
 
-    /// How many more steps are made in search of the ends of values that cannot be decoded. Decoding
-    /// values and seeking ends together are at most twice the work of as many values as a message may
-    /// have.
-    pub(crate) const fn steps_left(&self) -> u32 {
-        let decoded = self.max_values.saturating_sub(self.values_left());
-        let most = self.max_values.saturating_mul(2).saturating_sub(decoded);
-        most.saturating_mul(STEPS_PER_VALUE)
-            .saturating_sub(self.steps)
+    /// How many more steps are made in search of the ends of values that cannot be decoded.
+    pub(crate) fn steps_left(&self) -> u32 {
+        let done = self.decoding_steps() + u64::from(self.steps);
+        let left = (u64::from(self.max_values) * ALL + SPARE).saturating_sub(done);
+        u32::try_from(left).unwrap_or(u32::MAX)
+    }
+
+    /// The work of decoding so far, kept or not, in steps.
+    #[inline]
+    const fn decoding_steps(&self) -> u64 {
+        let values = self.max_values.saturating_sub(self.values_left());
+        values as u64 * STEPS_PER_VALUE + self.allocations as u64 * STEPS_PER_ALLOCATION
     }
 
     /// Counts steps in search of an end.
@@ -124,9 +145,10 @@ impl Budget {
         self.steps = self.steps.saturating_add(steps);
     }
 
-    /// Makes decoding replace what it cannot decode.
+    /// Makes decoding replace what it cannot decode. From then on the work is limited, too.
     pub(crate) const fn set_tolerant(&mut self, tolerant: bool) {
         self.tolerant = tolerant;
+        self.limits_work |= tolerant;
     }
 
     /// Counts something that could not be decoded and is replaced, or marked.
@@ -199,7 +221,7 @@ impl Budget {
     }
 
     /// Runs `read` inside a container, one level deeper. `offset` is the position of the container.
-    /// Once too much was taken back, no container is begun.
+    /// Once too much was taken back or done, no container is begun.
     #[inline]
     pub(crate) fn nested<T>(
         &mut self,
@@ -239,9 +261,54 @@ impl Budget {
         Ok(())
     }
 
-    /// Charges `count` elements of `size` bytes each, before their memory is reserved.
+    /// Returns an error if `count` values are more than are left. Charges nothing.
+    ///
+    /// Each element of a list is charged when it is decoded. Of a list that has too many, all that are
+    /// left would be decoded, and dropped.
+    #[inline]
+    pub(crate) fn has_values(
+        &self,
+        count: usize,
+        offset: usize,
+        field: &'static str,
+    ) -> Result<(), DecodeError> {
+        if count > self.values as usize {
+            let kind = DecodeErrorKind::TooManyValues;
+            return Err(DecodeError::new(kind, offset, field));
+        }
+        Ok(())
+    }
+
+    /// Charges `count` elements of `size` bytes each, before their memory is reserved. They have one
+    /// allocation, which is work.
     #[inline]
     pub(crate) fn memory(
+        &mut self,
+        count: usize,
+        size: usize,
+        offset: usize,
+        field: &'static str,
+    ) -> Result<(), DecodeError> {
+        let allocates = count > 0 && size > 0;
+        self.allocations = self.allocations.saturating_add(u32::from(allocates));
+        let most = u64::from(self.max_values) * DECODING + SPARE;
+        if self.limits_work && self.decoding_steps() > most {
+            return Err(self.exhaust(offset, field));
+        }
+        self.memory_of_others(count, size, offset, field)
+    }
+
+    /// Notes that decoding has taken as many steps as it may.
+    #[cold]
+    const fn exhaust(&mut self, offset: usize, field: &'static str) -> DecodeError {
+        let kind = DecodeErrorKind::TooManyValues;
+        self.exhausted = Some(kind);
+        DecodeError::new(kind, offset, field)
+    }
+
+    /// Charges `count` elements of `size` bytes each, for which the caller of the decoder has memory.
+    #[inline]
+    pub(crate) fn memory_of_others(
         &mut self,
         count: usize,
         size: usize,

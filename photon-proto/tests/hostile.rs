@@ -9,8 +9,8 @@ use harness::{
 };
 use photon_proto::message::{self, Header, Message, MessageKind, MessageWriter};
 use photon_proto::{
-    Array, DecodeErrorKind, Decoded, Dictionary, EncodeErrorKind, Hashtable, Limits, Protocol,
-    Request, Role, Type, Value, codec,
+    Array, Custom, DecodeErrorKind, Decoded, Dictionary, EncodeErrorKind, Hashtable, Limits,
+    Protocol, Request, Role, Type, Value, codec,
 };
 
 /// The neighbours of these bytes: each truncation, each flipped bit, and one surplus byte.
@@ -755,7 +755,18 @@ fn sound07_the_end_of_every_untyped_container_is_found_when_it_is_nested_too_dee
         max_depth: 1,
         ..LIMITS
     };
+    let custom = |code, bytes: usize| {
+        let data = vec![code; bytes].into();
+        Value::Custom(Custom { code, data })
+    };
     let mut shapes = vec![Value::Null, "text".into()];
+    for bytes in [0, 1, 127, 128, 300] {
+        // Codes below 100 have a shorter form in 1.8.
+        for code in [0, 7, 99, 100, 200, 255] {
+            shapes.push(custom(code, bytes));
+            shapes.push(list(vec![custom(code, bytes), 7.into(), custom(code, 3)]));
+        }
+    }
     for count in [0, 1, 2, 3, 63, 64, 127, 128, 129, 300] {
         shapes.push(list(vec![Value::Null; count]));
         shapes.push(map(count, &"value".into()));
@@ -773,6 +784,80 @@ fn sound07_the_end_of_every_untyped_container_is_found_when_it_is_nested_too_dee
                 assert_eq!(decoded, [false, true], "{protocol:?} {shape:?}");
             }
         }
+    }
+}
+
+#[test]
+fn sound07_values_with_memory_of_their_own_are_more_work_than_others() {
+    let limits = Limits {
+        max_values: 1_000,
+        ..LIMITS
+    };
+    let list = |all: Vec<Value>| Value::Array(Array::Object(all));
+    let table = |count: i32| {
+        let pairs = (0..count).map(|key| (key.to_string().into(), Value::Int(key)));
+        Value::Hashtable(Hashtable(pairs.collect()))
+    };
+    for protocol in PROTOCOLS {
+        // Whatever has little memory of its own may have as many values as the limit allows.
+        for whole in [
+            vec![list(vec![Value::Null; 990])],
+            vec![list(vec!["text".into(); 990])],
+            vec![list(vec![1.5.into(); 90]); 10],
+            vec![table(480)],
+            vec![7.into(); 990],
+            vec!["text".into(); 990],
+        ] {
+            let decoded = decodable(protocol, &limits, whole);
+            assert!(decoded.iter().all(|decoded| *decoded), "{protocol:?}");
+        }
+        // A table for every text takes an allocation for each of them.
+        let pair = Value::Hashtable(Hashtable(vec![("key".into(), "value".into())]));
+        let many = [vec![pair; 300], vec![7.into(), "text".into()]].concat();
+        let decoded = decodable(protocol, &limits, many.clone());
+        let whole = decoded.iter().take_while(|decoded| **decoded).count();
+        assert!((200..300).contains(&whole), "{whole}");
+        assert!(!decoded[whole..300].contains(&true), "none is tried again");
+        assert_eq!(decoded[300..], [true, true], "no container");
+        // The limit is that of a message of which the rest is kept. Any other is within its limits.
+        let bytes = codec::encode_value(protocol, &LIMITS, &list(many.clone())).unwrap();
+        let strict = codec::decode_value(protocol, &limits, &bytes);
+        assert_eq!(strict, Ok(list(many)));
+    }
+}
+
+#[test]
+fn sound07_a_list_with_too_many_elements_is_refused_before_any_is_decoded() {
+    let limits = Limits {
+        max_values: 100,
+        ..LIMITS
+    };
+    let list = |all: Vec<Value>| Value::Array(Array::Object(all));
+    let large = list(vec!["text".into(); 101]);
+    for protocol in PROTOCOLS {
+        let bytes = codec::encode_value(protocol, &LIMITS, &large).unwrap();
+        let decoded = codec::decode_value(protocol, &limits, &bytes).unwrap_err();
+        let skipped = codec::decode_value_ref(protocol, &limits, &bytes).unwrap_err();
+        assert_eq!(decoded, skipped);
+        assert_eq!(
+            (decoded.kind, decoded.offset),
+            (
+                DecodeErrorKind::TooManyValues,
+                bytes.len() - 101 * text_bytes(protocol)
+            )
+        );
+        // So several of them leave the values to what is behind them.
+        let many = [vec![large.clone(); 5], vec![list(vec![7.into(); 50])]].concat();
+        let decoded = decodable(protocol, &limits, many);
+        assert_eq!(decoded.iter().position(|decoded| *decoded), Some(5));
+    }
+}
+
+/// The bytes of the text "text" with its type code.
+const fn text_bytes(protocol: Protocol) -> usize {
+    match protocol {
+        Protocol::V16 => 7,
+        _ => 6,
     }
 }
 

@@ -100,8 +100,8 @@ impl Parts {
             self.step(r, STEPS)?;
             let code = match part {
                 Part::Tagged(left) => {
-                    let skipped = skip_row(protocol, r, left);
-                    self.step(r, skipped / 2)?;
+                    let (skipped, steps) = skip_row(protocol, r, left);
+                    self.step(r, steps)?;
                     let left = left - skipped;
                     if !self.keep(left, Part::Tagged) {
                         continue;
@@ -216,12 +216,13 @@ const _: () = assert!(v16::code::UNKNOWN == 0 && v18::code::UNTYPED == 0);
 
 static WIDTHS: [[u8; 256]; 2] = [widths(Protocol::V16), widths(Protocol::V18)];
 
-/// Skips values with type codes, up to one that has no fixed length and is neither a short text nor an
-/// empty container. Returns how many it has skipped. They need the fewest bytes, so a message can have
-/// the most of them.
-fn skip_row(protocol: Protocol, r: &mut Reader<'_>, most: u32) -> u32 {
+/// Skips values with type codes, up to one that has no fixed length and is neither a short text or
+/// custom value nor an empty container. Returns how many it has skipped, and in how many steps. They need the fewest bytes,
+/// so a message can have the most of them.
+fn skip_row(protocol: Protocol, r: &mut Reader<'_>, most: u32) -> (u32, u32) {
     let rest = r.rest();
     let (mut at, mut last, mut skipped) = (0_usize, 0, 0);
+    let mut texts = 0;
     let [v16, v18] = &WIDTHS;
     let widths = match protocol {
         Protocol::V16 => v16,
@@ -233,7 +234,10 @@ fn skip_row(protocol: Protocol, r: &mut Reader<'_>, most: u32) -> u32 {
         last = match widths.get(usize::from(*code)) {
             Some(width @ 1..) => usize::from(*width),
             _ => match short_width(protocol, rest.get(at..).unwrap_or_default()) {
-                Some(width) => width,
+                Some(width) => {
+                    texts += 1;
+                    width
+                }
                 None => break,
             },
         };
@@ -246,16 +250,21 @@ fn skip_row(protocol: Protocol, r: &mut Reader<'_>, most: u32) -> u32 {
         skipped -= 1;
     }
     r.move_to(rest.get(at..).unwrap_or_default());
-    skipped
+    // Four values of fixed size are three steps, and a text is nearly three.
+    (skipped, skipped - skipped / 4 + 2 * texts)
 }
 
-/// The bytes of a short text or an empty container with its type code.
+/// The bytes of a short text or custom value, or of an empty container, with its type code.
 fn short_width(protocol: Protocol, value: &[u8]) -> Option<usize> {
     match (protocol, value) {
         (Protocol::V18, [v18::code::STRING, length @ ..0x80, ..]) => Some(2 + usize::from(*length)),
         (Protocol::V18, [v18::code::OBJECT_ARRAY | v18::code::HASHTABLE, 0, ..]) => Some(2),
+        (Protocol::V18, [v18::code::CUSTOM, _, length @ ..0x80, ..]) => {
+            Some(3 + usize::from(*length))
+        }
         (Protocol::V16, [v16::code::STRING, 0, length, ..]) => Some(3 + usize::from(*length)),
         (Protocol::V16, [v16::code::OBJECT_ARRAY | v16::code::HASHTABLE, 0, 0, ..]) => Some(3),
+        (Protocol::V16, [v16::code::CUSTOM, _, 0, length, ..]) => Some(4 + usize::from(*length)),
         _ => None,
     }
 }
@@ -299,7 +308,7 @@ fn skip_short_texts(protocol: Protocol, r: &mut Reader<'_>, code: u8, most: u32)
     skipped
 }
 
-/// The steps that a value takes: about 16 instructions each. Two levels of nesting without siblings
+/// The steps that any other value takes: about 16 instructions each. Two levels of nesting without siblings
 /// take one, and so do two values in a row.
 const STEPS: u32 = 6;
 

@@ -135,6 +135,7 @@ pub(super) fn values(
     b: &mut Budget,
     count: usize,
 ) -> Result<Vec<Value>, DecodeError> {
+    b.has_values(count, r.offset(), "array")?;
     b.memory(count, size_of::<Value>(), r.offset(), "array")?;
     let mut all = Vec::with_capacity(count);
     let mut singly = 0_usize;

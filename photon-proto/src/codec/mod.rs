@@ -221,25 +221,26 @@ fn decode_onto(
     all: &mut Vec<Value>,
 ) -> Result<(), DecodeError> {
     let (code, at) = type_code(r, b)?;
-    let (start, spent) = (*r, b.spent());
-    let decoded = match (protocol, code) {
-        (Protocol::V16, v16::code::OBJECT_ARRAY) | (Protocol::V18, v18::code::OBJECT_ARRAY) => b
-            .nested(at, |b| match protocol {
-                Protocol::V16 => v16::objects(r, b),
-                Protocol::V18 => v18::objects(r, b),
-            })
-            .map(|inner| all.push(Value::Array(Array::Object(inner)))),
-        (Protocol::V16, v16::code::HASHTABLE) | (Protocol::V18, v18::code::HASHTABLE) => b
-            .nested(at, |b| match protocol {
-                Protocol::V16 => v16::hashtable(r, b),
-                Protocol::V18 => v18::hashtable(r, b),
-            })
-            .map(|map| all.push(Value::Hashtable(map))),
+    let is_map = match (protocol, code) {
+        (Protocol::V16, v16::code::OBJECT_ARRAY) | (Protocol::V18, v18::code::OBJECT_ARRAY) => {
+            false
+        }
+        (Protocol::V16, v16::code::HASHTABLE) | (Protocol::V18, v18::code::HASHTABLE) => true,
         _ => {
             all.push(decode_payload(protocol, r, b, code, at)?);
             return Ok(());
         }
     };
+    let (start, spent) = (*r, b.spent());
+    let decoded = b.nested(at, |b| {
+        all.push(match (protocol, is_map) {
+            (Protocol::V16, false) => Value::Array(Array::Object(v16::objects(r, b)?)),
+            (Protocol::V18, false) => Value::Array(Array::Object(v18::objects(r, b)?)),
+            (Protocol::V16, true) => Value::Hashtable(v16::hashtable(r, b)?),
+            (Protocol::V18, true) => Value::Hashtable(v18::hashtable(r, b)?),
+        });
+        Ok(())
+    });
     decoded.or_else(|error| {
         let value = or_replacement(protocol, r, b, (code, start, spent), error)?;
         all.push(value);

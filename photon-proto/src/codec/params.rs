@@ -38,6 +38,11 @@ pub use elements::{Decoded, Element, ElementSink};
 /// * What a value that exceeds a limit has used is given back to the others. Once four times as many
 ///   values, or four times as much memory, were given back as are left, no further container of the
 ///   message is decoded; texts, numbers and the like still are.
+/// * The work is limited as well, given back or not. A message may have
+///   [`Limits::max_values`](crate::Limits::max_values) values without memory of their own, or a map with
+///   half as many texts as keys. A value with memory of its own, such as a list or a text inside of one,
+///   is as much work as four others: about half of `max_values` can be decoded, and once that is
+///   reached, no further container is.
 ///
 /// A list with more elements than [`Limits::max_values`](crate::Limits::max_values) allows is an
 /// error in either case.
@@ -52,6 +57,10 @@ pub struct Params<'a> {
     /// Boxed, because it is rare and large: parameters are moved for each message.
     damage: Option<Box<Damage<'a>>>,
 }
+
+/// The work of passing a value that cannot be decoded, in steps: also that of the caller, who keeps
+/// something of each.
+const STEPS_PER_MARK: u32 = 64;
 
 /// The reader and budget in front of a value.
 #[derive(Clone, Copy)]
@@ -199,6 +208,7 @@ impl<'a> Params<'a> {
         // What one value uses up is not missing for the others.
         self.budget.refund(spent);
         self.budget.count_replaced();
+        self.budget.use_steps(STEPS_PER_MARK);
         self.reader = reader;
         let Ok(code) = self.reader.u8("type code") else {
             self.lose(reader, error);

@@ -356,7 +356,8 @@ impl<'a> Params<'a> {
             return codec::string_bytes(self.protocol, &mut self.reader).map(Decoded::Text);
         }
         let before = self.budget.spent();
-        self.budget.memory(1, size_of::<Value>(), at, "value")?;
+        self.budget
+            .memory_of_others(1, size_of::<Value>(), at, "value")?;
         let value =
             codec::decode_payload(self.protocol, &mut self.reader, &mut self.budget, code, at)?;
         Ok(Decoded::Value {

@@ -106,10 +106,9 @@ fn skip_container(
             }
         }
         code::OBJECT_ARRAY => {
-            for _ in 0..count(r, 1, "object array count")? {
-                skip_value(V16, r, b)?;
-            }
-            Ok(())
+            let count = count(r, 1, "object array count")?;
+            b.has_values(count, r.offset(), "array")?;
+            (0..count).try_for_each(|_| skip_value(V16, r, b))
         }
         code::HASHTABLE => skip_pairs(r, b, code::UNKNOWN, code::UNKNOWN, "hashtable count"),
         code::DICTIONARY => {

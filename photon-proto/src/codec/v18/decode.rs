@@ -156,6 +156,7 @@ pub(in crate::codec) fn decode_container(
 /// Decodes an array of arrays whose type code is at `at`. Returns its shape as well.
 fn arrays(r: &mut Reader<'_>, b: &mut Budget, at: usize) -> Result<(Value, Shape), DecodeError> {
     let count = count(r, 1, "array count")?;
+    b.has_values(count, r.offset(), "array")?;
     b.memory(count, size_of::<Value>(), r.offset(), "array")?;
     let mut all = ArrayOfArrays::new(count);
     for _ in 0..count {

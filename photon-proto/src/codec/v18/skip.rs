@@ -94,6 +94,7 @@ fn skip_container(
         code::RESPONSE => skip_response(V18, r, b),
         code::ARRAYS | code::OBJECT_ARRAY => {
             let count = count(r, 1, "array count")?;
+            b.has_values(count, r.offset(), "array")?;
             (0..count).try_for_each(|_| skip_value(V18, r, b))
         }
         code::BOOL_ARRAY => packed_bools(r).map(drop),
