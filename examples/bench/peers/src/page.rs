@@ -27,6 +27,7 @@ pub(crate) fn write(input: &Input<'_>) -> String {
     targets(&mut page, input.rows);
     whole_path(&mut page, input);
     page.push_str(include_str!("remaining.md"));
+    page.push('\n');
     profile(&mut page, input.profile);
     codecs(&mut page, input.rows);
     calls(&mut page, input.rows);

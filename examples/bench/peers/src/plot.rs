@@ -44,7 +44,7 @@ pub(crate) fn size(rows: &Rows, path: &Path) -> Result<(), Box<dyn Error>> {
     draw(
         path,
         ("messages of 100 characters in an event", "instructions"),
-        (1.0..100.0, 1e3..1e6),
+        (1.0..100.0, 1e2..1e6),
         &lines,
     )
 }
