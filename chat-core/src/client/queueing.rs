@@ -115,12 +115,13 @@ impl ChatClient {
             log::Level::Warn,
             format_args!("a queued message was not sent: {error}"),
         );
-        self.stats.rare().unsent_messages += 1;
-        self.on_message_unconfirmed(message.token);
+        self.lose_queued(message);
     }
 
-    fn on_message_unconfirmed(&mut self, token: Option<MessageToken>) {
-        if let (Some(_), Some(token)) = (&self.confirm, token) {
+    /// Counts and reports a queued message that is not sent any more.
+    fn lose_queued(&mut self, message: &QueuedMessage) {
+        self.stats.rare().unsent_messages += 1;
+        if let (Some(_), Some(token)) = (&self.confirm, message.token) {
             self.events.push(Event::MessageUnconfirmed { token });
         }
     }
@@ -140,8 +141,7 @@ impl ChatClient {
             .as_mut()
             .and_then(|restore| restore.outbox.pop())
         {
-            self.stats.rare().unsent_messages += 1;
-            self.on_message_unconfirmed(message.token);
+            self.lose_queued(&message);
         }
     }
 }
