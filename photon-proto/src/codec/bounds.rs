@@ -217,8 +217,8 @@ const _: () = assert!(v16::code::UNKNOWN == 0 && v18::code::UNTYPED == 0);
 static WIDTHS: [[u8; 256]; 2] = [widths(Protocol::V16), widths(Protocol::V18)];
 
 /// Skips values with type codes, up to one that has no fixed length and is neither a short text or
-/// custom value nor an empty container. Returns how many it has skipped, and in how many steps. They need the fewest bytes,
-/// so a message can have the most of them.
+/// custom value nor an empty container. Returns how many it has skipped, and in how many steps. They
+/// need the fewest bytes, so a message can have the most of them.
 fn skip_row(protocol: Protocol, r: &mut Reader<'_>, most: u32) -> (u32, u32) {
     let rest = r.rest();
     let (mut at, mut last, mut skipped) = (0_usize, 0, 0);

@@ -282,9 +282,10 @@ impl Transcoding {
             }
             Next::Key => return self.fields(role, p, sink),
             Next::Element => self.parameters(p, sink)?,
-            Next::ElementValue if !self.values.go_on(p, sink)? => false,
             Next::ElementValue => {
-                if p.another(b']', PARAMETERS)? {
+                if !self.values.go_on(p, sink)? {
+                    false
+                } else if p.another(b']', PARAMETERS)? {
                     self.parameters(p, sink)?
                 } else {
                     self.end_parameters(sink)
@@ -292,7 +293,9 @@ impl Transcoding {
             }
             Next::Value(removed) => {
                 let ended = self.values.go_on(p, sink)?;
-                self.remove_value(removed.filter(|_| ended), sink);
+                if ended && let Some(from) = removed {
+                    self.remove_value(from, sink);
+                }
                 ended
             }
             Next::End => return Ok(true),
@@ -347,7 +350,9 @@ impl Transcoding {
                     let length = sink.length();
                     self.next = Next::Value(Some(length));
                     let ended = self.values.other(p, sink)?;
-                    self.remove_value(Some(length).filter(|_| ended), sink);
+                    if ended {
+                        self.remove_value(length, sink);
+                    }
                     ended
                 }
             };
@@ -369,11 +374,9 @@ impl Transcoding {
     }
 
     /// Removes a value that was only transcoded to be charged.
-    fn remove_value(&self, from: Option<usize>, sink: &mut Sink<'_>) {
-        if let Some(length) = from {
-            debug_assert!(length > self.start, "behind the head");
-            sink.truncate(length);
-        }
+    fn remove_value(&self, from: usize, sink: &mut Sink<'_>) {
+        debug_assert!(from > self.start, "behind the head");
+        sink.truncate(from);
     }
 
     /// Transcodes the list of codes and values.

@@ -65,15 +65,14 @@ impl Frames {
         );
         message.clear();
         let is_client = role == Role::Client;
-        if is_client && text.len() > SHARE_BYTES && core::str::from_utf8(text).is_err() {
-            let max_bytes = limits.max_received_bytes;
-            if text.len() <= max_bytes {
-                let repair = Repair::new(text.len(), max_bytes);
-                self.repair = Some(Box::new((text.to_vec(), repair)));
-                self.bytes = text.len();
-                self.is_unfinished = true;
-                return Some(Item::Unfinished);
-            }
+        let max_bytes = limits.max_received_bytes;
+        let takes_calls = (SHARE_BYTES + 1..=max_bytes).contains(&text.len());
+        if is_client && takes_calls && core::str::from_utf8(text).is_err() {
+            let repair = Repair::new(text.len(), max_bytes);
+            self.repair = Some(Box::new((text.to_vec(), repair)));
+            self.bytes = text.len();
+            self.is_unfinished = true;
+            return Some(Item::Unfinished);
         }
         let mut reader = match Reader::received(role, limits, text) {
             Ok(reader) => reader,

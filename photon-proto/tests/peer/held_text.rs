@@ -114,16 +114,7 @@ fn sound19_far_more_text_than_wanted_ends_the_connection() {
 /// owner can do something else in between.
 #[test]
 fn sound07_a_large_json_message_is_handed_out_by_the_call_behind_the_one_that_transcodes_it() {
-    let mut config = PeerConfig::default();
-    config.protocol = SubProtocol::Json;
-    config.encryption = Encryption::Off;
-    let mut random = Random::new([5; 32]);
-    let mut client = Peer::client(Arc::new(config), WIRE, "app", &mut random);
-    client.link_opened(NOW, false);
-    let mut greeting = Vec::new();
-    json::encode_session(&mut greeting, &Limits::DEFAULT, "0123456789abcdef").unwrap();
-    client.handle_bytes(NOW, &greeting);
-    drain(&mut client, NOW, &mut random);
+    let (mut client, mut random) = client();
     for (filler, calls) in [(10, 1), (16_000, 1), (17_000, 2), (30_000, 2)] {
         for _ in 0..2 {
             client.handle_bytes(NOW, &text(true, 1, filler));
