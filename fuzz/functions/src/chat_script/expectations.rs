@@ -5,7 +5,7 @@ use super::samples::Name;
 use super::setup::Setup;
 use chat_core::{
     CauseKind, ChannelOutcome, DisconnectCause, Event, MessageToken, Messages, Outcome, RequestId,
-    Server, State,
+    Server, State, Text,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,6 +27,10 @@ pub(super) struct Expectations {
     positions: BTreeMap<String, i32>,
     /// Whether the next login may be one of another user or region, which has other positions.
     is_other_login: bool,
+    /// The user of the last `Authenticated`.
+    user: Option<Text>,
+    /// The user of the last login to the front end: the positions are this one's.
+    positions_of: Option<Text>,
     /// What the client does by itself after an end.
     pub(super) coming_back: ComingBack,
     /// The latest message that was accepted.
@@ -51,6 +55,8 @@ impl Expectations {
             channels: BTreeSet::new(),
             positions: BTreeMap::new(),
             is_other_login: true,
+            user: None,
+            positions_of: None,
             coming_back: ComingBack::new(setup),
             latest_token: None,
             unconfirmed: setup.confirms().then(BTreeSet::new),
@@ -109,6 +115,7 @@ impl Expectations {
         let before = std::mem::replace(self, Self::new(setup));
         self.positions = before.positions;
         self.is_other_login = before.is_other_login;
+        (self.user, self.positions_of) = (before.user, before.positions_of);
         self.coming_back.wants(wanted.into_iter());
     }
 
@@ -145,12 +152,13 @@ impl Expectations {
                 );
                 assert_eq!(self.state, State::ConnectedToNameServer, "{result:?}");
             }
-            Event::Authenticated(_) => {
+            Event::Authenticated(login) => {
                 let logging_in = matches!(
                     self.state,
                     State::ConnectedToNameServer | State::ConnectingToFrontEnd
                 );
                 assert!(logging_in, "logged in in {:?}", self.state);
+                self.user = Some(login.user_id.clone());
             }
             Event::ReconnectScheduled { attempt, after } => {
                 assert_eq!(self.state, State::Error, "{event:?}");
@@ -210,8 +218,13 @@ impl Expectations {
             );
             self.channels.clear();
         }
-        if to == State::ConnectedToFrontEnd && std::mem::take(&mut self.is_other_login) {
-            self.positions.clear();
+        if to == State::ConnectedToFrontEnd {
+            // The server decides who the user is. Spec: chat.md 10.3.
+            let is_other_user = self.user != self.positions_of;
+            if std::mem::take(&mut self.is_other_login) || is_other_user {
+                self.positions.clear();
+            }
+            self.positions_of.clone_from(&self.user);
         }
         self.state = to;
         self.error_due = to == State::Error;
