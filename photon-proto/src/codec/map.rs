@@ -4,7 +4,7 @@
 use crate::error::{DecodeError, DecodeErrorKind, EncodeError, EncodeErrorKind};
 use crate::limits::Budget;
 use crate::reader::Reader;
-use crate::value::{KeyOrder, Type, Value};
+use crate::value::{Type, Value, repeated};
 use alloc::vec::Vec;
 
 use super::{Encoder, encode_tagged};
@@ -26,6 +26,7 @@ impl Pairs {
     }
 
     /// Adds a pair. In tolerant decoding, a pair that no map can hold is dropped.
+    #[inline(always)]
     pub(super) fn push(
         &mut self,
         b: &mut Budget,
@@ -34,14 +35,7 @@ impl Pairs {
         key_at: usize,
     ) -> Result<(), DecodeError> {
         if key.is_container() {
-            if b.replaces_part() {
-                return Ok(());
-            }
-            return Err(DecodeError::new(
-                DecodeErrorKind::ContainerAsKey,
-                key_at,
-                "map key",
-            ));
+            return container_as_key(b, key_at);
         }
         // wire.md 4.2: readers drop a pair with a null key.
         if !matches!(key, Value::Null) {
@@ -53,53 +47,29 @@ impl Pairs {
     /// Completes a Hashtable. A key that occurs twice keeps its first position and its last value,
     /// as in the official reader.
     pub(super) fn last_wins(self) -> Vec<(Value, Value)> {
-        let repeated = self.repeated();
-        self.without(repeated)
-    }
-
-    /// The pairs whose keys earlier pairs have: their indices, each with that of the first such pair.
-    /// Those of one key are in order.
-    fn repeated(&self) -> Vec<(usize, usize)> {
-        if self.0.len() > MAX_PAIRWISE {
-            // Most of the work of a large map, so they are sorted only once. Indices are kept, not pairs:
-            // the pairs would need as much memory again, which is not charged.
-            return KeyOrder::new(&self.0, |pair| &pair.0)
-                .duplicates()
-                .collect();
-        }
-        let indexed = self.0.iter().enumerate();
-        let repeated = indexed.filter_map(|(index, (key, _))| {
-            let mut earlier = self.0.iter().take(index);
-            let first = earlier.position(|(earlier, _)| earlier == key)?;
-            Some((index, first))
-        });
-        repeated.collect()
+        let repeated = repeated(&self.0, |pair| &pair.0);
+        self.without(&repeated)
     }
 
     /// Moves the value of each repeated key to its first place.
-    fn without(mut self, mut repeated: Vec<(usize, usize)>) -> Vec<(Value, Value)> {
+    fn without(mut self, repeated: &[(usize, usize)]) -> Vec<(Value, Value)> {
         if repeated.is_empty() {
             return self.0;
         }
-        // Duplicates of one key are in order, so the last one wins.
-        for (index, first) in &repeated {
+        // They are in order, so the last one wins.
+        for (index, first) in repeated {
             let later = self
                 .0
                 .get_mut(*index)
-                .map(|pair| core::mem::replace(&mut pair.1, Value::Null));
-            if let (Some(later), Some(target)) = (later, self.0.get_mut(*first)) {
+                .map(|pair| core::mem::replace(pair, (Value::Null, Value::Null)));
+            if let (Some((_, later)), Some(target)) = (later, self.0.get_mut(*first)) {
                 target.1 = later;
             }
         }
-        repeated.sort_unstable();
-        let (mut next, mut index) = (repeated.iter().map(|(index, _)| *index).peekable(), 0);
-        self.0.retain(|_| {
-            let drop = next.next_if_eq(&index).is_some();
-            index += 1;
-            !drop
-        });
+        // No other key is null.
+        self.0.retain(|(key, _)| !matches!(key, Value::Null));
         debug_assert!(
-            first_duplicate(&self.0, |pair| &pair.0).is_none(),
+            self::repeated(&self.0, |pair| &pair.0).is_empty(),
             "no key is left twice"
         );
         self.0
@@ -112,7 +82,7 @@ impl Pairs {
         b: &mut Budget,
         at: usize,
     ) -> Result<Vec<(Value, Value)>, DecodeError> {
-        let repeated = self.repeated();
+        let repeated = repeated(&self.0, |pair| &pair.0);
         if !repeated.is_empty() && !b.replaces_part() {
             return Err(DecodeError::new(
                 DecodeErrorKind::DuplicateKey,
@@ -120,32 +90,18 @@ impl Pairs {
                 "dictionary key",
             ));
         }
-        Ok(self.without(repeated))
+        Ok(self.without(&repeated))
     }
 }
 
-/// So many entries are compared pairwise.
-const MAX_PAIRWISE: usize = 12;
-
-/// The index of the first entry whose key an earlier entry has.
-///
-/// Few entries are compared pairwise, which allocates nothing. Many are sorted, so that a hostile
-/// map costs n log n and not n squared.
-fn first_duplicate<T>(entries: &[T], key: impl Fn(&T) -> &Value) -> Option<usize> {
-    if entries.len() <= MAX_PAIRWISE {
-        return entries
-            .iter()
-            .enumerate()
-            .find(|(index, entry)| {
-                entries
-                    .iter()
-                    .take(*index)
-                    .any(|earlier| key(earlier) == key(entry))
-            })
-            .map(|(index, _)| index);
+/// Drops a pair with a container as its key, or returns the error. Nearly no message has one.
+#[cold]
+fn container_as_key(b: &mut Budget, key_at: usize) -> Result<(), DecodeError> {
+    if b.replaces_part() {
+        return Ok(());
     }
-    let order = KeyOrder::new(entries, key);
-    order.duplicates().map(|(index, _)| index).min()
+    let kind = DecodeErrorKind::ContainerAsKey;
+    Err(DecodeError::new(kind, key_at, "map key"))
 }
 
 /// Checks that a map can be encoded: no key is null, a container or a duplicate.
@@ -158,8 +114,8 @@ fn check_keys(pairs: &[(Value, Value)]) -> Result<(), EncodeError> {
         };
         return Err(EncodeError::from(kind).within(format_args!("{{{index}}}")));
     }
-    match first_duplicate(pairs, |pair| &pair.0) {
-        Some(index) => {
+    match repeated(pairs, |pair| &pair.0).first() {
+        Some((index, _)) => {
             Err(EncodeError::from(EncodeErrorKind::DuplicateKey)
                 .within(format_args!("{{{index}}}")))
         }

@@ -4,10 +4,12 @@ mod convert;
 mod display;
 mod key_order;
 mod order;
+mod repeated;
 
 pub use convert::MapKey;
 pub(crate) use key_order::KeyOrder;
 pub use key_order::text_order;
+pub(crate) use repeated::repeated;
 
 use crate::text::Text;
 use alloc::boxed::Box;
