@@ -23,6 +23,7 @@ mod writer;
 use crate::error::{DecodeError, DecodeErrorKind, EncodeError};
 use crate::limits::{Budget, Limits, Spent};
 use crate::reader::Reader;
+use crate::text::Text;
 use crate::value::{Array, Value};
 use alloc::vec::Vec;
 
@@ -169,8 +170,31 @@ pub(crate) fn decode_payload(
     // because only their end can be wrong, and then it is unknown.
     match decode_fixed(protocol, r, code)? {
         Some(value) => Ok(value),
+        None if code == text_code(protocol) => decode_text(protocol, r, b, (code, at)),
         None => decode_variable(protocol, r, b, code, at),
     }
+}
+
+/// Decodes a text. Most values without a fixed size are texts, and a map can have thousands: the table of
+/// type codes, and a value that could be of any type until it is copied, would cost more than the text.
+fn decode_text(
+    protocol: Protocol,
+    r: &mut Reader<'_>,
+    b: &mut Budget,
+    (code, at): (u8, usize),
+) -> Result<Value, DecodeError> {
+    let Some((bytes, behind)) = direct::text::<false>(protocol, r.rest()) else {
+        return decode_variable(protocol, r, b, code, at);
+    };
+    let Ok(text) = core::str::from_utf8(bytes) else {
+        return decode_variable(protocol, r, b, code, at);
+    };
+    if let Err(error) = b.memory(Text::memory_bytes(bytes.len()), 1, at, "string") {
+        let start = (code, *r, b.spent());
+        return or_replacement(protocol, r, b, start, error);
+    }
+    r.move_to(behind);
+    Ok(Value::String(text.into()))
 }
 
 /// Decodes a value that has no fixed size.
@@ -182,13 +206,22 @@ fn decode_variable(
     at: usize,
 ) -> Result<Value, DecodeError> {
     let (start, spent) = (*r, b.spent());
-    let decoded = match decode_slice(protocol, r, code) {
-        Ok(Some(slice)) => slice.decode(b, at),
-        Ok(None) => b.nested(at, |b| match protocol {
-            Protocol::V16 => v16::decode_container(r, b, code, at),
-            Protocol::V18 => v18::decode_container(r, b, code, at),
-        }),
-        Err(error) => Err(error),
+    let decoded = match (protocol, code) {
+        // Nearly all containers that a chat nests are these, and so are thousands in a hostile message.
+        (Protocol::V16, v16::code::HASHTABLE) => {
+            b.nested(at, |b| v16::hashtable(r, b)).map(Value::Hashtable)
+        }
+        (Protocol::V18, v18::code::HASHTABLE) => {
+            b.nested(at, |b| v18::hashtable(r, b)).map(Value::Hashtable)
+        }
+        _ => match decode_slice(protocol, r, code) {
+            Ok(Some(slice)) => slice.decode(b, at),
+            Ok(None) => b.nested(at, |b| match protocol {
+                Protocol::V16 => v16::decode_container(r, b, code, at),
+                Protocol::V18 => v18::decode_container(r, b, code, at),
+            }),
+            Err(error) => Err(error),
+        },
     };
     decoded.or_else(|error| or_replacement(protocol, r, b, (code, start, spent), error))
 }

@@ -128,6 +128,8 @@ impl Assembler {
     }
 
     /// Whether a number lies in the range of an open message.
+    // Asked for each message: without this, what else is in the crate decides whether it is inlined.
+    #[inline]
     pub(crate) fn covers(&self, rseq: u32) -> bool {
         self.open
             .range(..=rseq)
