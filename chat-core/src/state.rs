@@ -309,8 +309,8 @@ pub enum CauseKind {
         /// The time without an answer, in whole milliseconds.
         elapsed: Duration,
     },
-    /// The server reads nothing: the driver could send none of the bytes that wait within the
-    /// silence timeout.
+    /// The server reads nothing, or next to nothing: the driver could not send 1,024 of the bytes that
+    /// wait within the silence timeout. Each 1,024 bytes start the timeout again.
     SendStalled {
         /// The time without progress, in whole milliseconds.
         elapsed: Duration,

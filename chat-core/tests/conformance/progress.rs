@@ -217,14 +217,41 @@ fn sound11_a_server_that_reads_slowly_is_not_left() {
         let link = harness.link();
         let event = harness.event(77, &[]);
         for _ in 0..20 {
-            // A few bytes in a long time.
+            // Few bytes in a long time.
             harness.advance_ms(LIMIT_MS - 1);
             let now = harness.now;
             assert!(harness.client.transmit(now, link).is_some());
-            harness.client.transmitted(link, 100);
+            harness.client.transmitted(link, 1_024);
             harness.deliver(&event);
             assert_eq!(harness.client.state(), State::ConnectedToFrontEnd);
         }
+    });
+}
+
+/// Behind what waits is the next ping, which a server that reads a byte now and then would never have to
+/// answer.
+#[test]
+fn sound11_a_server_that_reads_single_bytes_is_left() {
+    not_over_datagrams(|mut harness| {
+        harness.go_to(State::ConnectedToFrontEnd);
+        harness.writable = false;
+        for _ in 0..500 {
+            harness.publish("a", "hello");
+        }
+        let link = harness.link();
+        let event = harness.event(77, &[]);
+        let elapsed = ends_despite(&mut harness, 1_000, 60_000, |harness| {
+            let now = harness.now;
+            assert!(harness.client.transmit(now, link).is_some());
+            harness.client.transmitted(link, 1);
+            harness.deliver(&event);
+            let _raised = harness.take_events();
+        });
+        assert!(
+            (LIMIT_MS..=LIMIT_MS + PING_MS).contains(&elapsed),
+            "{elapsed}"
+        );
+        assert_eq!(cause(&harness), CauseKind::SendStalled { elapsed: LIMIT });
     });
 }
 

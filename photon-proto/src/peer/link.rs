@@ -145,7 +145,8 @@ impl Peer {
     pub fn transmitted(&mut self, bytes: usize) {
         let before = self.carrier.unsent_bytes();
         self.carrier.transmitted(bytes, &self.config);
-        let sent = before.saturating_sub(self.carrier.unsent_bytes());
+        let left = self.carrier.unsent_bytes();
+        let sent = before.saturating_sub(left);
         if sent == 0 || matches!(self.carrier, Carrier::Datagram(_)) {
             return;
         }
@@ -153,8 +154,9 @@ impl Peer {
         self.sent_bytes += sent as u64;
         let now = self.last_transmit;
         self.clock.on_transmitted(now, self.sent_bytes);
-        let message = matches!(self.carrier, Carrier::Whole(_)).then_some(sent);
-        self.liveness.on_transmitted(now, message);
+        let is_message = matches!(self.carrier, Carrier::Whole(_));
+        self.liveness
+            .on_transmitted(now, sent, left > 0, is_message);
     }
 
     // Closing.

@@ -9,7 +9,7 @@
 //! silence           the last message or answered ping that was taken
 //! partial message   its first byte            } and again from each further
 //! ping              its transmission          } PROGRESS_BYTES received
-//! send queue        the last byte that the driver took
+//! send queue        its first byte, and again from each further PROGRESS_BYTES that the driver took
 //! ```
 //!
 //! The bytes of a message count while it arrives. If it then cannot be decoded or has no meaning,
@@ -23,7 +23,7 @@ use crate::time::Timestamp;
 use crate::udp::{MAX_SLEEPS_IN_A_ROW, SLEEP_GRACE};
 use core::time::Duration;
 
-/// Received bytes that are progress by themselves. A large message on a slow line is: at the
+/// Bytes that are progress by themselves, received or sent. A large message on a slow line is: at the
 /// default timeout of 10 seconds a line of 150 bytes per second is enough.
 const PROGRESS_BYTES: usize = 1024;
 /// Bytes of a WebSocket message that a driver passes on in a second on the slowest line that is
@@ -42,7 +42,8 @@ pub enum Overdue {
     PartialMessage,
     /// Client: the server did not answer a ping, whatever else it sent.
     Ping,
-    /// The other end reads nothing: the driver could send none of the bytes that wait.
+    /// The other end reads nothing, or next to nothing: the driver could not send 1,024 of the bytes
+    /// that wait.
     SendQueue,
     /// Client: nothing of the server arrived within two seconds after this program had stood still
     /// ([`Peer::wake`](super::Peer::wake)).
@@ -110,6 +111,8 @@ struct SendQueue {
     /// The deadline runs in two halves, and the second starts when the first is noticed: after a
     /// program stood still for longer than both, its driver must have the time to send again.
     second_half: bool,
+    /// The bytes that the driver took since the deadline began, fewer than [`PROGRESS_BYTES`].
+    sent: u16,
 }
 
 impl Liveness {
@@ -273,14 +276,28 @@ impl Liveness {
             self.queue = Some(SendQueue {
                 deadline: now.max(self.sending_until).plus_millis(self.limit_ms / 2),
                 second_half: false,
+                sent: 0,
             });
         }
     }
 
-    /// The driver took bytes. `message` is the length of a message that it took whole.
-    pub(super) fn on_transmitted(&mut self, now: Timestamp, message: Option<usize>) {
-        self.queue = None;
-        if let Some(bytes) = message {
+    /// The driver took bytes, and others are `left` or not. `is_message` says that they were a message
+    /// that it took whole.
+    pub(super) fn on_transmitted(
+        &mut self,
+        now: Timestamp,
+        bytes: usize,
+        left: bool,
+        is_message: bool,
+    ) {
+        // Otherwise an end that reads a byte now and then would hold back every ping for days.
+        self.queue = self.queue.filter(|_| left).and_then(|queue| {
+            let sent = bytes.saturating_add(usize::from(queue.sent));
+            // More than fit are progress.
+            let sent = u16::try_from(sent).ok()?;
+            (usize::from(sent) < PROGRESS_BYTES).then_some(SendQueue { sent, ..queue })
+        });
+        if is_message {
             let millis = (bytes as u64).saturating_mul(1_000) / SENT_BYTES_PER_SECOND;
             // Only the longest one: an unlimited number of short ones may lie in the buffers of the
             // system, which take them at once.
@@ -305,6 +322,7 @@ impl Liveness {
             *queue = SendQueue {
                 deadline: now.plus_millis(self.limit_ms - self.limit_ms / 2),
                 second_half: true,
+                sent: queue.sent,
             };
         }
     }

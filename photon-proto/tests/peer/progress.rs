@@ -151,6 +151,86 @@ fn sound11_both_roles_notice_that_nothing_is_read() {
     }
 }
 
+/// Bytes that trickle out are as little progress as bytes that trickle in.
+#[test]
+fn sound11_both_roles_notice_that_next_to_nothing_is_read() {
+    for role in [Role::Client, Role::Server] {
+        for (client, server, wire, protocol) in pairs() {
+            let (mut judge, mut other) = match role {
+                Role::Client => (client, server),
+                Role::Server => (server, client),
+            };
+            take(&mut judge, NOW);
+            for _ in 0..200 {
+                send(&mut judge, 10);
+            }
+            let mut now = NOW;
+            let noticed = loop {
+                // A byte of a stream, or a message of some ten bytes.
+                assert!(judge.transmit(now).is_some());
+                judge.transmitted(1);
+                judge.handle_timeout(now);
+                if let Some(overdue) = judge.overdue(now) {
+                    break overdue;
+                }
+                assert!(now.millis_since(NOW) < 100_000, "{role:?} {wire:?}");
+                now = now.plus_millis(1_000);
+                send(&mut other, 10);
+                carry(&mut other, &mut judge, now);
+                let mut random = Random::new([1; 32]);
+                while !matches!(judge.receive(now, &mut random), Inbound::Nothing) {}
+            };
+            // A client whose first ping went out over WebSocket may miss its answer first.
+            let is_ping = noticed == Overdue::Ping && role == Role::Client;
+            assert!(
+                noticed == Overdue::SendQueue || is_ping,
+                "{role:?} {wire:?} {protocol:?}: {noticed:?}"
+            );
+            let elapsed = now.millis_since(NOW);
+            assert!(
+                (LIMIT_MS..=LIMIT_MS + 1_000).contains(&elapsed),
+                "{role:?} {wire:?} {protocol:?}: {elapsed}"
+            );
+        }
+    }
+}
+
+/// 1,024 bytes in the limit are enough, however they are spread, and so is an empty queue.
+#[test]
+fn sound11_an_end_that_reads_slowly_is_not_left() {
+    for (mut server, wire, protocol) in
+        pairs().map(|(_, server, wire, protocol)| (server, wire, protocol))
+    {
+        take(&mut server, NOW);
+        for _ in 0..100 {
+            send(&mut server, 100);
+        }
+        let mut now = NOW;
+        while server.unsent_bytes() > 0 {
+            for _ in 0..13 {
+                if server.transmit(now).is_some() {
+                    server.transmitted(100);
+                }
+            }
+            for _ in 0..10 {
+                now = now.plus_millis(LIMIT_MS / 10 - 1);
+                server.handle_timeout(now);
+                assert_eq!(server.overdue(now), None, "{wire:?} {protocol:?}");
+            }
+        }
+        assert!(now.millis_since(NOW) > 5 * LIMIT_MS);
+        // Little is left each time, and all of it leaves.
+        for _ in 0..10 {
+            send(&mut server, 10);
+            server.handle_timeout(now);
+            now = now.plus_millis(LIMIT_MS - 1);
+            take(&mut server, now);
+            server.handle_timeout(now);
+            assert_eq!(server.overdue(now), None, "{wire:?} {protocol:?}");
+        }
+    }
+}
+
 /// A driver takes a WebSocket message whole, and cannot report how much of it has left.
 #[test]
 fn sound11_a_long_message_is_given_the_time_to_be_sent() {
