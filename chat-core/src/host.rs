@@ -69,7 +69,7 @@ pub(crate) fn parse_port(port: &str) -> Result<u16, AddressError> {
 
 /// Whether a character is white space, a control character, or invisible: zero width, or a change
 /// of the direction of text.
-fn is_invisible(character: char) -> bool {
+pub(crate) fn is_invisible(character: char) -> bool {
     character.is_whitespace()
         || character.is_control()
         || matches!(

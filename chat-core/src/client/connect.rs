@@ -32,8 +32,9 @@ impl ChatClient {
     /// # Errors
     /// - [`RequestError::WrongState`] in any other state;
     /// - [`RequestError::Empty`] for an empty app id, app version, region or list of addresses;
-    /// - [`RequestError::InvalidId`] for white space around one of them or around the user id, or a
-    ///   control character in it;
+    /// - [`RequestError::InvalidId`] for white space or invisible characters around one of them or
+    ///   around the user id, or a control character in it (a user id that the server assigned is not
+    ///   checked);
     /// - [`RequestError::Address`] for an address that cannot be used;
     /// - [`RequestError::KeptByOther`] if [`ChatConfig::resume`](crate::ChatConfig::resume) has the
     ///   state of another login;
@@ -51,7 +52,11 @@ impl ChatClient {
             }
             check_id(text, what)?;
         }
-        check_id(&self.config.user_id.0, "user id")?;
+        // After a login the id may be the server's own, which nobody pasted. Any other was checked when
+        // it was set, or before that login.
+        if !self.login.was_accepted() {
+            check_id(&self.config.user_id.0, "user id")?;
+        }
         if let Some(region) = &options.region {
             check_region(region)?;
         }

@@ -240,6 +240,12 @@ impl LoginFlow {
         (self.token, self.front_end) = (None, None);
     }
 
+    /// Whether a name server has accepted a login of this client.
+    pub(super) const fn was_accepted(&self) -> bool {
+        // Unlike the token, the region stays when a front end refuses the token.
+        self.token_region.is_some()
+    }
+
     /// The front end of the last login, if there is a token for it.
     pub(super) fn reconnect_address(&self) -> Option<ServerAddress> {
         self.token.as_ref().and(self.front_end.clone())

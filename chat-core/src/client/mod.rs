@@ -214,8 +214,8 @@ impl ChatClient {
     ///
     /// # Errors
     /// [`RequestError::WrongState`] while connected or connecting; [`RequestError::InvalidId`] for
-    /// white space around the id or a control character in it. An empty id is legal: the server
-    /// assigns one.
+    /// white space or invisible characters around the id or a control character in it. An empty id is
+    /// legal: the server assigns one.
     pub fn set_user_id(&mut self, user_id: impl Into<Text>) -> Result<(), RequestError> {
         if !self.may_connect() {
             return Err(RequestError::WrongState(self.state));

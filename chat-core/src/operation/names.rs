@@ -1,6 +1,7 @@
 //! Lists of names, encoded without a copy.
 
 use crate::error::RequestError;
+use crate::host::is_invisible;
 use photon_proto::{Encode, EncodeError, ValueWriter, Written};
 
 /// A string array from an iterator that is walked twice: to count, then to encode. The format puts
@@ -65,29 +66,42 @@ pub(crate) fn check_names(
 /// # Errors
 /// [`RequestError::InvalidId`]; an empty id is for the caller to judge.
 pub(crate) fn check_id(id: &str, what: &'static str) -> Result<(), RequestError> {
-    // Neither a zero-width space nor a byte order mark is white space to Unicode, but both are
-    // copied unseen.
-    let is_blank =
-        |character: char| character.is_whitespace() || matches!(character, '\u{200B}' | '\u{FEFF}');
-    let why = if id.starts_with(is_blank) {
+    let why = if id.starts_with(char::is_whitespace) {
         "begins with white space"
-    } else if id.ends_with(is_blank) {
+    } else if id.ends_with(char::is_whitespace) {
         "ends with white space"
     } else if id.contains(char::is_control) {
         "contains a control character"
+    } else if id.starts_with(is_copied_unseen) {
+        "begins with an invisible character"
+    } else if id.ends_with(is_copied_unseen) {
+        "ends with an invisible character"
     } else {
         return Ok(());
     };
     Err(RequestError::InvalidId { what, why })
 }
 
-/// Checks the region of a call.
+/// Whether a character around an id is there by accident: a zero-width space, a byte order mark, a change
+/// of the direction of text that a page or a dialog puts in front of what it shows. Those that join a
+/// character to the one before it may end a name: a joiner, or a tag, as in the flag of Scotland.
+fn is_copied_unseen(character: char) -> bool {
+    is_invisible(character)
+        && !matches!(
+            character,
+            '\u{200C}' | '\u{200D}' | '\u{E0000}'..='\u{E007F}'
+        )
+}
+
+/// Checks the region of a call: it has a name, which ends at the `/` in front of a cluster.
 ///
 /// # Errors
 /// [`RequestError::Empty`], and as [`check_id`].
 pub(crate) fn check_region(region: &str) -> Result<(), RequestError> {
-    if region.is_empty() {
+    let name = region.split('/').next().unwrap_or_default();
+    if name.is_empty() {
         return Err(RequestError::Empty("region"));
     }
+    check_id(name, "region")?;
     check_id(region, "region")
 }

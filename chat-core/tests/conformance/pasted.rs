@@ -1,11 +1,12 @@
 //! Ids as people paste them, and names twice in one request.
 
 use crate::harness::{
-    APP_ID, APP_VERSION, Harness, NAME_SERVER, Seen, bools, each, outcomes, strings,
+    APP_ID, APP_VERSION, FRONT_END, Harness, NAME_SERVER, Seen, TOKEN, bools, each, outcomes,
+    strings,
 };
 use chat_core::{ChatClient, ChatConfig, ConnectOptions, Outcome, RequestError, State};
 
-const BAD: [&str; 9] = [
+const BAD: [&str; 14] = [
     " x",
     "x ",
     "x\n",
@@ -15,6 +16,12 @@ const BAD: [&str; 9] = [
     "x\u{FEFF}",
     "\u{200B}x",
     "x\u{0}y",
+    // What pages and dialogs put around a text to fix its direction, a word joiner, a soft hyphen.
+    "\u{200E}x",
+    "x\u{202C}",
+    "\u{2066}x\u{2069}",
+    "\u{2060}x",
+    "x\u{AD}",
 ];
 
 fn is_invalid(result: Result<(), RequestError>, wanted: &str) -> bool {
@@ -88,11 +95,58 @@ fn case08_an_empty_or_padded_region_is_rejected_in_every_state_that_takes_one() 
     });
 }
 
+/// The region ends in front of the cluster.
+#[test]
+fn case08_a_region_in_front_of_a_cluster_is_checked() {
+    let client = || ChatClient::new(ChatConfig::new(NAME_SERVER, APP_ID, APP_VERSION), [7; 32]);
+    for empty in ["/", "/*", "/default"] {
+        assert_eq!(
+            client().connect_to_region_front_end(empty),
+            Err(RequestError::Empty("region")),
+            "{empty:?}"
+        );
+    }
+    for bad in ["eu /*", " eu/*", "eu/* ", "eu\u{200E}/*"] {
+        assert!(
+            is_invalid(client().connect_to_region_front_end(bad), "region"),
+            "{bad:?}"
+        );
+    }
+    for good in ["eu/*", "EU/default", "eu/"] {
+        assert_eq!(client().connect_to_region_front_end(good), Ok(()));
+    }
+}
+
+/// Nobody pasted an id that an authentication service assigned, and nobody could correct it.
+#[test]
+fn case08_a_user_id_of_the_server_is_not_judged() {
+    each(|mut harness| {
+        harness.go_to(State::ConnectedToNameServer);
+        harness.choose_region();
+        let parameters = [
+            (230, FRONT_END.into()),
+            (221, TOKEN.into()),
+            (225, " John ".into()),
+        ];
+        harness.respond(230, 0, None, &parameters);
+        harness.handshake();
+        harness.respond(230, 0, None, &[]);
+        assert_eq!(harness.client.user_id().as_str(), " John ");
+        harness.client.disconnect();
+        harness.pump();
+        let options = ConnectOptions::new().region("eu");
+        assert_eq!(harness.client.connect_to_name_server(options), Ok(()));
+    });
+}
+
 #[test]
 fn case08_legal_names_stay_legal() {
     each(|mut harness| {
         // An empty user id asks the server for one; white space inside is a matter of taste.
         assert_eq!(harness.client.set_user_id("John R. Doe"), Ok(()));
+        // The flag of Scotland ends in a tag.
+        let flag = "\u{1F3F4}\u{E0067}\u{E0062}\u{E0073}\u{E0063}\u{E0074}\u{E007F}";
+        assert_eq!(harness.client.set_user_id(flag), Ok(()));
         assert_eq!(harness.client.set_user_id(""), Ok(()));
         harness.go_to(State::ConnectedToFrontEnd);
         // Others choose the names of channels and users.
