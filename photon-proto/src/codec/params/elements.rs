@@ -274,6 +274,7 @@ impl<'a> Params<'a> {
     ///
     /// # Errors
     /// The same as [`Params::elements`], and `NotUtf8`.
+    #[inline]
     pub fn value_refs(
         &mut self,
         field: &'static str,
@@ -368,6 +369,7 @@ impl<'a> Params<'a> {
 
     /// Passes each element of a list to a sink: a text as it is, any other as `read` does, one that
     /// cannot be decoded as `lost`.
+    #[inline]
     fn each_element<T: ListText<'a>, E>(
         &mut self,
         field: &'static str,
