@@ -101,6 +101,7 @@ impl ChatClient {
             .as_ref()
             .map_or(0, |connection| connection.peer.unsent_messages());
         self.note_unsent(&mut cause, unsent);
+        self.report_begun_list();
         self.abort_connection();
         let front_end_unreachable = matches!(
             code,
@@ -221,6 +222,7 @@ impl ChatClient {
     /// Reports a failed result for everything that is pending on the connection that ends.
     /// Spec: chat.md 6.2.
     pub(super) fn fail_pending_requests(&mut self) {
+        self.report_begun_list();
         for _ in 0..self.pending.regions.fail_all() {
             self.events
                 .push(Event::RegionsResult(Err(RegionsError::ConnectionLost)));
@@ -236,6 +238,16 @@ impl ChatClient {
             }
         }
         self.lose_messages();
+    }
+
+    /// Reports the outcomes of a long list of channels whose rest is lost with the connection. The
+    /// requests that they settled are not pending any more, so no failed result reports them.
+    pub(super) fn report_begun_list(&mut self) {
+        let connection = self.connection.as_mut();
+        let deferred = connection.and_then(|connection| connection.deferred.take());
+        if let Some(event) = deferred.and_then(|deferred| deferred.into_event()) {
+            self.events.push(event);
+        }
     }
 
     // Links.

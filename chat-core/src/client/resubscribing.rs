@@ -176,7 +176,16 @@ impl ChatClient {
     /// Whether there may be something to restore, and space for the events that it causes.
     pub(super) fn can_restore(&self) -> bool {
         let restore = self.resubscription.as_ref();
-        restore.is_some_and(|restore| restore.is_due()) && !self.events.is_full()
+        restore.is_some_and(|restore| restore.is_due())
+            && !self.events.is_full()
+            && !self.has_begun_list()
+    }
+
+    /// Whether a long list of channels was begun, whose other outcomes come before
+    /// [`Event::Restored`].
+    fn has_begun_list(&self) -> bool {
+        let connection = self.connection.as_ref();
+        connection.is_some_and(|connection| connection.deferred.is_some())
     }
 
     pub(super) fn restore_deadline(&self) -> Option<Timestamp> {

@@ -134,6 +134,7 @@ impl ChatClient {
         };
         let mut cause = DisconnectCause::new(connection.server, CauseKind::NetworkChanged);
         self.name_address(&mut cause);
+        self.report_begun_list();
         let Some(connection) = self.connection.take() else {
             return;
         };

@@ -1,9 +1,11 @@
 //! [`Deferred`]: changes of a large event that are made in later calls, so that no call takes long.
 //!
 //! They are made before the next message is taken, so nothing is observed out of order. They belong
-//! to the connection and are dropped with it, like input that was not processed.
+//! to the connection and are dropped with it, like input that was not processed. Only outcomes of
+//! requests that were settled before are reported then ([`Deferred::into_event`]): no one else has them.
 
 use super::Incoming;
+use super::listed::{ListedChannels, WORK_PER_PART};
 use crate::event::{Event, PropertiesChange};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -20,10 +22,22 @@ const WORK_PER_ENTRY: u64 = 800;
 /// The rest of a large event.
 #[derive(Debug)]
 pub(crate) enum Deferred {
+    /// Channels that the user entered or left, and the event about them.
+    Channels(ListedChannels),
     /// What came with a confirmed subscription.
     Presence(Presence),
     /// Changed properties, and the event about them.
     Properties(Properties),
+}
+
+impl Deferred {
+    /// The event that the end of the connection leaves.
+    pub(crate) fn into_event(self) -> Option<Event> {
+        match self {
+            Self::Channels(list) => list.into_begun_event(),
+            Self::Presence(_) | Self::Properties(_) => None,
+        }
+    }
 }
 
 /// A change of properties that was begun.
@@ -67,6 +81,7 @@ impl Incoming<'_> {
     /// Makes the next part of the changes that an earlier call has left.
     pub(crate) fn continue_deferred(&mut self) {
         match self.deferred.take().map(|deferred| *deferred) {
+            Some(Deferred::Channels(list)) => self.continue_channels(list),
             Some(Deferred::Presence(mut presence)) => {
                 self.keep_presence(&mut presence);
                 if presence.is_empty() {
@@ -77,6 +92,17 @@ impl Incoming<'_> {
             }
             Some(Deferred::Properties(properties)) => self.continue_properties(properties),
             None => debug_assert!(false, "something is left"),
+        }
+    }
+
+    /// Handles the next names. The event follows the last one, because each event 5 or 6 of the server
+    /// makes one of ours.
+    fn continue_channels(&mut self, mut list: ListedChannels) {
+        self.stats.work += self.take_channels(&mut list, WORK_PER_PART);
+        if list.is_done() {
+            self.report_channels(list);
+        } else {
+            *self.deferred = Some(Box::new(Deferred::Channels(list)));
         }
     }
 

@@ -3,6 +3,7 @@
 
 mod deferred;
 mod error_info;
+mod listed;
 mod messages;
 mod properties;
 mod status;

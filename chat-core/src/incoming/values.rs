@@ -37,27 +37,39 @@ pub(super) struct Names {
 }
 
 impl Names {
+    /// The names behind the first `done` ones.
+    pub(super) fn rest(&self, done: usize) -> impl Iterator<Item = Name<'_>> {
+        let mut start = match done {
+            0 => 0,
+            _ => self.ends.get(done - 1).copied().unwrap_or_default(),
+        };
+        let ends = self.ends.get(done..).unwrap_or_default();
+        let text = self.all.as_str();
+        ends.iter().map(move |&end| {
+            let start = core::mem::replace(&mut start, end);
+            let name = text.get(start..end);
+            debug_assert!(name.is_some(), "names are joined at character boundaries");
+            Name {
+                all: &self.all,
+                start,
+                name: name.unwrap_or_default(),
+            }
+        })
+    }
+
     /// The names as parts of the shared text.
     pub(super) fn texts(&self) -> impl Iterator<Item = Text> {
-        self.spans().map(|(start, end)| {
-            let part = self.all.slice(start, end);
-            debug_assert!(part.is_some(), "names are joined at character boundaries");
-            part.unwrap_or_default()
-        })
+        self.rest(0).map(|name| name.text())
     }
 
     /// The names, borrowed.
     pub(super) fn strs(&self) -> Vec<&str> {
-        let all = self.all.as_str();
-        let part = |(start, end)| all.get(start..end).unwrap_or_default();
-        self.spans().map(part).collect()
+        self.rest(0).map(|name| name.name).collect()
     }
 
-    fn spans(&self) -> impl Iterator<Item = (usize, usize)> {
-        let mut start = 0;
-        self.ends
-            .iter()
-            .map(move |&end| (core::mem::replace(&mut start, end), end))
+    /// The bytes of all names.
+    pub(super) const fn bytes(&self) -> usize {
+        self.all.len()
     }
 
     pub(super) const fn len(&self) -> usize {
@@ -67,6 +79,25 @@ impl Names {
     /// Whether this name is what the server sent. Any other was no text, or not UTF-8.
     pub(super) fn is_whole(&self, index: usize) -> bool {
         self.whole.get(index).copied().unwrap_or(true)
+    }
+}
+
+/// One of [`Names`].
+#[derive(Clone, Copy)]
+pub(super) struct Name<'n> {
+    all: &'n Text,
+    start: usize,
+    /// The name, borrowed.
+    pub(super) name: &'n str,
+}
+
+impl Name<'_> {
+    /// The name as part of the shared text.
+    #[inline]
+    pub(super) fn text(&self) -> Text {
+        let part = self.all.slice(self.start, self.start + self.name.len());
+        debug_assert!(part.is_some(), "names are joined at character boundaries");
+        part.unwrap_or_default()
     }
 }
 

@@ -89,7 +89,7 @@ impl Model {
     pub(crate) fn on_subscribed(
         &mut self,
         now: Timestamp,
-        name: &Text,
+        name: &str,
         requested: bool,
         is_alone: bool,
         history: Option<RequestedHistory>,
@@ -111,7 +111,7 @@ impl Model {
         if !requested && !self.public.has_space_for(name) {
             return None;
         }
-        let key = self.public.insert(name.clone(), requested);
+        let key = self.public.insert(name.into(), requested);
         let kept = self.public.by_key_mut(key).map(|channel| {
             channel.subscribed = true;
             channel.name.clone()

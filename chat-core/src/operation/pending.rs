@@ -233,6 +233,11 @@ impl ChannelRequests {
         }
     }
 
+    /// The keys of the maps of names.
+    pub(crate) const fn keys(&self) -> HashKeys {
+        self.keys
+    }
+
     /// How many requests are pending or wait for their response.
     pub(crate) fn len(&self) -> usize {
         self.open.as_ref().map_or(0, |open| open.len()) + self.settled.len()
@@ -298,6 +303,14 @@ impl ChannelRequests {
 
     /// Settles the oldest request that waits for the name, if there is one.
     pub(crate) fn settle(&mut self, name: &str) -> Option<Settled> {
+        match &self.open {
+            Some(open) if open.names() > 0 => self.settle_open(name),
+            _ => None,
+        }
+    }
+
+    #[inline(never)]
+    fn settle_open(&mut self, name: &str) -> Option<Settled> {
         let (settled, closed) = self.open.as_mut()?.settle(name)?;
         if let Some(closed) = closed {
             self.on_closed(&closed);

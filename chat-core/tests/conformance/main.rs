@@ -19,6 +19,7 @@ mod harness;
 mod held_input;
 mod junk;
 mod kept;
+mod listed;
 mod login;
 mod memory;
 mod messages;
