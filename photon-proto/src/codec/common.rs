@@ -55,7 +55,16 @@ fn text(r: &Reader<'_>, b: &mut Budget, bytes: &[u8]) -> Result<Text, DecodeErro
 pub(super) fn lossy(bytes: &[u8], b: &mut Budget, at: usize) -> Result<Text, DecodeError> {
     // One bad byte becomes the three bytes of U+FFFD.
     b.memory(Text::memory_bytes(bytes.len()), 3, at, "string")?;
-    Ok(Text::from(String::from_utf8_lossy(bytes)))
+    // As `String::from_utf8_lossy`, with space for the first replacements: nearly all texts have few, and
+    // moving the text to get space costs as much as decoding it.
+    let mut text = String::with_capacity(bytes.len() + 8);
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        if !chunk.invalid().is_empty() {
+            text.push('\u{FFFD}');
+        }
+    }
+    Ok(text.into())
 }
 
 /// Copies `bytes`, the bytes that were read last.

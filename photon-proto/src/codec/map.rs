@@ -56,14 +56,15 @@ impl Pairs {
         if repeated.is_empty() {
             return self.0;
         }
-        // They are in order, so the last one wins.
+        // Those of one key are in order, so the last one wins.
         for (index, first) in repeated {
-            let later = self
-                .0
-                .get_mut(*index)
-                .map(|pair| core::mem::replace(pair, (Value::Null, Value::Null)));
-            if let (Some((_, later)), Some(target)) = (later, self.0.get_mut(*first)) {
-                target.1 = later;
+            debug_assert!(first < index, "an earlier pair has the key");
+            let Some((earlier, [later, ..])) = self.0.split_at_mut_checked(*index) else {
+                continue;
+            };
+            later.0 = Value::Null;
+            if let Some(target) = earlier.get_mut(*first) {
+                core::mem::swap(&mut target.1, &mut later.1);
             }
         }
         // No other key is null.
@@ -114,8 +115,9 @@ fn check_keys(pairs: &[(Value, Value)]) -> Result<(), EncodeError> {
         };
         return Err(EncodeError::from(kind).within(format_args!("{{{index}}}")));
     }
-    match repeated(pairs, |pair| &pair.0).first() {
-        Some((index, _)) => {
+    let repeated = repeated(pairs, |pair| &pair.0);
+    match repeated.iter().map(|(index, _)| index).min() {
+        Some(index) => {
             Err(EncodeError::from(EncodeErrorKind::DuplicateKey)
                 .within(format_args!("{{{index}}}")))
         }

@@ -186,8 +186,13 @@ fn decode_text(
     let Some((bytes, behind)) = direct::text::<false>(protocol, r.rest()) else {
         return decode_variable(protocol, r, b, code, at);
     };
-    let Ok(text) = core::str::from_utf8(bytes) else {
-        return decode_variable(protocol, r, b, code, at);
+    let text = match core::str::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => {
+            let at = r.offset() + r.left() - behind.len() - bytes.len() + error.valid_up_to();
+            let error = DecodeError::new(DecodeErrorKind::NotUtf8, at, "string");
+            return tolerant::text_or(r, b, (bytes, behind), error);
+        }
     };
     if let Err(error) = b.memory(Text::memory_bytes(bytes.len()), 1, at, "string") {
         let start = (code, *r, b.spent());

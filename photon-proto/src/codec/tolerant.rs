@@ -43,6 +43,27 @@ pub(super) fn replacement(
     Ok(REPLACEMENT)
 }
 
+/// Like [`replacement`], of the text `bytes` at the beginning, in which `error` was found. `behind` is
+/// what follows it. It takes a shorter way than other values, because maps can have thousands.
+///
+/// # Errors
+/// `error`, unless what cannot be decoded is replaced.
+#[cold]
+pub(super) fn text_or<'a>(
+    r: &mut Reader<'a>,
+    b: &mut Budget,
+    (bytes, behind): (&'a [u8], &'a [u8]),
+    error: DecodeError,
+) -> Result<Value, DecodeError> {
+    if !b.replaces_value(error.kind) {
+        return Err(error);
+    }
+    // Nothing was spent, but it depends on what is left whether a container may still begin.
+    b.refund(b.spent());
+    r.move_to(behind);
+    Ok(lossy(bytes, b, r.offset()).map_or(REPLACEMENT, Value::String))
+}
+
 /// Decodes the debug message of a response, whatever it is. A number or bool is converted to text;
 /// any other type counts as no message.
 ///

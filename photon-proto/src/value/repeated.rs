@@ -6,13 +6,13 @@ use alloc::vec::Vec;
 /// So many entries are compared pairwise, which allocates nothing.
 const MAX_PAIRWISE: usize = 12;
 
-/// Returns each entry whose key an earlier entry has, as its index and that of the first such entry,
-/// in the order of the entries.
+/// Returns each entry whose key an earlier entry has, as its index and that of the first such entry.
+/// Those of one key are in order.
 ///
 /// The keys of a large map are looked up in a table by their hash values, which takes a quarter of
 /// the time of sorting them. The hash has no secret: the decoder has no source of random numbers, and
 /// the same bytes are to take the same time. A peer can therefore choose keys of equal hash values.
-/// The table is given up when it has compared too many different keys, and the keys are sorted.
+/// The table is given up when it is searched for too long, and the keys are sorted.
 #[inline]
 pub(crate) fn repeated<T>(entries: &[T], key: impl Fn(&T) -> &Value) -> Vec<(usize, usize)> {
     match entries.len() {
@@ -36,13 +36,12 @@ fn in_pairs<T>(entries: &[T], key: impl Fn(&T) -> &Value) -> Vec<(usize, usize)>
 
 /// Like [`repeated`], by sorting.
 fn sorted<T>(entries: &[T], key: impl Fn(&T) -> &Value) -> Vec<(usize, usize)> {
-    let mut repeated: Vec<_> = KeyOrder::new(entries, key).duplicates().collect();
-    repeated.sort_unstable();
-    repeated
+    KeyOrder::new(entries, key).duplicates().collect()
 }
 
-/// Like [`repeated`], with a table. Returns `None` if more keys than there are entries were compared
-/// with a different one: of hash values without a pattern, it is less than half as many.
+/// Like [`repeated`], with a table. Returns `None` if it has passed more slots of other keys than there
+/// are entries, or compared more than a few keys with a different one: of hash values without a pattern,
+/// it passes less than half as many, and compares nearly none.
 fn in_table<T>(
     entries: &[T],
     key: impl Fn(&T) -> &Value,
@@ -54,7 +53,7 @@ fn in_table<T>(
     let number_bits = u32::try_from(size - 1).ok()?;
     let mut slots = alloc::vec![0_u32; size];
     let mut repeated = Vec::new();
-    let mut spare = entries.len();
+    let (mut passed, mut compared) = (entries.len(), entries.len() / 64 + 16);
     for (entry, number) in entries.iter().zip(1_u32..) {
         debug_assert!(
             number <= number_bits,
@@ -75,8 +74,9 @@ fn in_table<T>(
                     repeated.push((number as usize - 1, first));
                     break;
                 }
+                compared = compared.checked_sub(1)?;
             }
-            spare = spare.checked_sub(1)?;
+            passed = passed.checked_sub(1)?;
             at = (at + 1) & number_bits;
         }
     }
@@ -100,36 +100,40 @@ fn hash(key: &Value) -> u32 {
         // No key of a map.
         _ => 0,
     };
-    (mixed(content ^ (u64::from(key.rank()) << 56)) >> 32) as u32
+    (mixed(content, u64::from(key.rank())) >> 32) as u32
 }
 
 fn hash_bytes(bytes: &[u8]) -> u64 {
     let length = bytes.len() as u64;
-    let (words, rest) = bytes.as_chunks::<8>();
-    let start = words.iter().fold(length, |state, word| {
-        mixed(state ^ u64::from_le_bytes(*word))
+    let (pairs, rest) = bytes.as_chunks::<16>();
+    let start = pairs.iter().fold(length, |state, pair| {
+        let [first, second] = halves(pair);
+        mixed(state ^ first, second)
     });
-    // The last word, which may overlap the one before it: with the length, it is clear where it begins.
-    let last = match (rest, bytes.last_chunk(), bytes.first_chunk()) {
-        ([], ..) => return start,
-        (_, Some(last), _) => u64::from_le_bytes(*last),
-        (_, None, Some(first)) => {
-            let last = bytes
-                .last_chunk()
-                .map_or(0, |last| u32::from_le_bytes(*last));
-            (u64::from(u32::from_le_bytes(*first)) << 32) | u64::from(last)
+    // The last bytes, which may overlap those before them: with the length, it is clear where they begin.
+    let [first, second] = match (bytes.last_chunk(), bytes.first_chunk(), bytes.last_chunk()) {
+        _ if rest.is_empty() => return start,
+        (Some(last), ..) => halves(last),
+        (None, Some(first), Some(last)) => [first, last].map(|word| u64::from_le_bytes(*word)),
+        _ => {
+            let fold = |word, byte: &u8| (word << 8) | u64::from(*byte);
+            [rest.iter().fold(0, fold), 0]
         }
-        _ => rest
-            .iter()
-            .fold(0, |word, byte| (word << 8) | u64::from(*byte)),
     };
-    mixed(start ^ last)
+    mixed(start ^ first, second)
 }
 
-/// Lets each bit of the result depend on each of the number.
-const fn mixed(number: u64) -> u64 {
-    // The fraction of the golden ratio: an odd number without a pattern.
-    let product = (number ^ 0x9E37_79B9_7F4A_7C15) as u128 * 0xD6E8_FEB8_6659_FD93;
+/// The two words of so many bytes.
+fn halves(bytes: &[u8; 16]) -> [u64; 2] {
+    let word = |half: Option<&[u8; 8]>| half.map_or(0, |word| u64::from_le_bytes(*word));
+    [word(bytes.first_chunk()), word(bytes.last_chunk())]
+}
+
+/// Lets each bit of the result depend on each of the two numbers.
+const fn mixed(one: u64, other: u64) -> u64 {
+    // Two odd numbers without a pattern: the fraction of the golden ratio, and one like it.
+    let (one, other) = (one ^ 0x9E37_79B9_7F4A_7C15, other ^ 0xD6E8_FEB8_6659_FD93);
+    let product = one as u128 * other as u128;
     (product as u64) ^ ((product >> 64) as u64)
 }
 
@@ -179,8 +183,13 @@ mod tests {
         for count in (0..80).chain([1_000, 2_000]) {
             let keys: Vec<Value> = (0..count).map(|_| key(&mut random)).collect();
             let expected = expected(&keys);
-            assert_eq!(repeated(&keys, |key| key), expected);
-            assert_eq!(sorted(&keys, |key| key), expected);
+            for mut found in [repeated(&keys, |key| key), sorted(&keys, |key| key)] {
+                // Those of one key are in order.
+                found.sort_by_key(|(_, first)| *first);
+                let mut expected = expected.clone();
+                expected.sort_by_key(|(_, first)| *first);
+                assert_eq!(found, expected);
+            }
         }
     }
 
@@ -189,12 +198,26 @@ mod tests {
         let keys: Vec<Value> = (0..500)
             .map(|number| Value::from(format!("key {}", number % 300)))
             .collect();
-        // The table is given up for as many as these, and not for a few.
-        assert_eq!(in_table(&keys, |key| key, |_| 7), None);
         let few = keys.get(..MAX_PAIRWISE + 4).unwrap_or_default();
-        let two = |key: &Value| hash(key) & !1;
-        assert_eq!(in_table(few, |key| key, two), Some(expected(few)));
+        // The table is given up for many keys of one hash value, or of one slot, and not for a few.
+        let in_slot = |key: &Value| hash(key) & !0xFFFF;
+        let of_two = |key: &Value| hash(key) & !1;
+        assert_eq!(in_table(&keys, |key| key, |_| 7), None);
+        assert_eq!(in_table(&keys, |key| key, in_slot), None);
+        assert_eq!(in_table(few, |key| key, of_two), Some(expected(few)));
         assert_eq!(in_table(&keys, |key| key, hash), Some(expected(&keys)));
+        // Values that are made to have one hash value are sorted, with the same result.
+        let start = 0x9E37_79B9_7F4A_7C15_u64 ^ 16;
+        let keys: Vec<Value> = (0..500_u64)
+            .map(|number| {
+                Bytes::copy_from_slice(&[start, number % 300].map(u64::to_le_bytes).concat())
+            })
+            .map(Value::Bytes)
+            .collect();
+        assert_eq!(in_table(&keys, |key| key, hash), None);
+        let mut found = repeated(&keys, |key| key);
+        found.sort_unstable();
+        assert_eq!(found, expected(&keys));
     }
 
     #[test]

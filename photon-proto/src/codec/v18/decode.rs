@@ -60,7 +60,7 @@ pub(in crate::codec) fn decode_fixed<T: Fixed>(
 }
 
 /// Decodes a text or bytes without copying. Returns `None`, and reads nothing, for any other type.
-#[inline]
+#[inline(always)]
 pub(in crate::codec) fn decode_slice<'a>(
     r: &mut Reader<'a>,
     code: u8,
