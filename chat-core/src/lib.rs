@@ -364,6 +364,7 @@ mod messages;
 mod model;
 mod operation;
 mod options;
+mod repair;
 mod restore;
 mod secret;
 #[cfg(feature = "serde")]

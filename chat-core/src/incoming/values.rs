@@ -1,6 +1,7 @@
 //! Conversions of parameters that more than one event uses.
 
 use super::Incoming;
+use crate::repair::Repair;
 use alloc::string::String;
 use alloc::vec::Vec;
 use photon_proto::{
@@ -159,14 +160,11 @@ pub(super) fn names(params: &mut Params<'_>, field: &'static str) -> Result<Name
         return Ok(Names { all, ends, whole });
     }
     whole.resize(ends.len(), true);
-    let (mut all, mut start) = (String::new(), 0);
+    let (mut repair, mut all, mut start) = (Repair::new(), String::new(), 0);
     for (end, whole) in ends.iter_mut().zip(&mut whole) {
-        for chunk in bytes.get(start..*end).unwrap_or_default().utf8_chunks() {
-            all.push_str(chunk.valid());
-            if !chunk.invalid().is_empty() {
-                all.push(char::REPLACEMENT_CHARACTER);
-                *whole = false;
-            }
+        let name = bytes.get(start..*end).unwrap_or_default();
+        if repair.each(name, |part| all.push_str(part)) {
+            *whole = false;
         }
         start = core::mem::replace(end, all.len());
     }

@@ -3,13 +3,14 @@
 use super::block::{Block, Other, Others, Tail};
 use super::index::{Index, List, Span};
 use super::{Messages, Undecodable};
+use crate::repair::{REPLACEMENT, Repair};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use photon_proto::{DecodeError, DecodeErrorKind, Decoded, Element, Timestamp, ValueRef};
 
 /// Stands for a sender that is no text, and for bytes of one that are not UTF-8.
-const UNKNOWN: &str = "\u{FFFD}";
+const UNKNOWN: &str = REPLACEMENT;
 /// How errors call the contents.
 const MESSAGES: &str = "messages (p2)";
 /// The most memory for what cannot be decoded in one event: enough for 2,000 contents without their
@@ -270,40 +271,29 @@ impl MessagesBuilder {
         let mut others = core::mem::take(&mut self.others).into_iter().peekable();
         self.is_cut = false;
         // Reserved at once: doubling could take twice what U+FFFD, three bytes for one, needs.
-        let repaired_length = |span: Span| {
-            let chunks = span.of(&bytes).unwrap_or_default().utf8_chunks();
-            chunks
-                .map(|chunk| {
-                    chunk.valid().len()
-                        + if chunk.invalid().is_empty() {
-                            0
-                        } else {
-                            UNKNOWN.len()
-                        }
-                })
-                .sum::<usize>()
-        };
+        let (mut repair, mut repaired_bytes) = (Repair::new(), 0);
+        for span in senders.spans() {
+            let sender = span.of(&bytes).unwrap_or(UNKNOWN.as_bytes());
+            repair.each(sender, |part| repaired_bytes += part.len());
+        }
         let texts = contents
             .spans()
             .map(|span| span.of(&bytes).map_or(0, <[u8]>::len));
         self.bytes = Vec::with_capacity(
-            senders.spans().map(repaired_length).sum::<usize>()
+            repaired_bytes
                 + texts.sum::<usize>()
                 + Index::max_bytes(senders.len().min(contents.len()))
                 + Tail::BYTES,
         );
+        let mut repair = Repair::new();
         for span in senders.spans() {
             let sender = span.of(&bytes).unwrap_or(UNKNOWN.as_bytes());
             let start = self.end();
-            for chunk in sender.utf8_chunks() {
-                self.bytes.extend_from_slice(chunk.valid().as_bytes());
-                if !chunk.invalid().is_empty() {
-                    self.bytes.extend_from_slice(UNKNOWN.as_bytes());
-                }
-            }
+            let replaced = repair.each(sender, |part| {
+                self.bytes.extend_from_slice(part.as_bytes());
+            });
             let end = self.end();
             self.senders.push(Span { start, end });
-            let replaced = self.bytes.get(start as usize..) != Some(sender);
             self.undecodable = self.undecodable.saturating_add(u32::from(replaced));
         }
         for (place, span) in (0..).zip(contents.spans()) {

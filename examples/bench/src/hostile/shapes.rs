@@ -231,6 +231,22 @@ pub(super) fn messages(protocol: Protocol) -> Vec<Named> {
                 .list(MOST, |all| all.text(&[0xFF]))),
         ),
         (
+            "long channels that are not UTF-8",
+            one(Bytes::event(protocol, 5, 1)
+                .parameter(0)
+                .list(31, |all| all.text(&[0xFF; 31_000]))),
+        ),
+        (
+            "long senders that are not UTF-8",
+            one(Bytes::event(protocol, 0, 3)
+                .parameter(1)
+                .text(CHANNEL.as_bytes())
+                .parameter(4)
+                .list(31, |all| all.text(&[0xFF; 31_000]))
+                .parameter(2)
+                .list(1, |all| all.text(b""))),
+        ),
+        (
             "channels without names",
             one(Bytes::event(protocol, 5, 1)
                 .parameter(0)
