@@ -111,7 +111,7 @@ impl Incoming<'_> {
                     let (builder, bad) = (&mut *self.builder, &mut bad);
                     params.decoded_elements_to("messages (p2)", &mut Contents { builder, bad })?;
                 }
-                parameter::MESSAGE_ID => last_id = params.int_in_range("message id (p8)")?,
+                parameter::MESSAGE_ID => last_id = params.int_lossy()?,
                 _ => {}
             }
         }
@@ -182,7 +182,7 @@ impl Incoming<'_> {
             match key {
                 parameter::SENDER => sender = Some(params.text_lossy("sender (p5)")?),
                 parameter::USER_ID => target = Some(params.text_lossy("target (p225)")?),
-                parameter::MESSAGE_ID => last_id = params.int_in_range("message id (p8)")?,
+                parameter::MESSAGE_ID => last_id = params.int_lossy()?,
                 parameter::MESSAGE => {
                     content = true;
                     self.builder.begin_contents();

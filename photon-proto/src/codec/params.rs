@@ -474,29 +474,28 @@ impl<'a> Params<'a> {
         }
     }
 
-    /// Like [`Params::int`]; `None` for a long or double, which is how JSON expresses a number that is
-    /// no int.
+    /// Decodes the current value as an int, short or byte, or a long in the range of an int; `None` for
+    /// anything else, where the rest of the message is worth more than this number.
     ///
     /// # Errors
-    /// The same as [`Params::str`].
+    /// The same as [`Params::value_ref`].
     #[inline]
-    pub fn int_in_range(&mut self, field: &'static str) -> Result<Option<i32>, DecodeError> {
+    pub fn int_lossy(&mut self) -> Result<Option<i32>, DecodeError> {
         match self.common_int() {
             Some(value) => Ok(Some(value)),
-            None => self.uncommon_int_in_range(field),
+            None => self.uncommon_int_lossy(),
         }
     }
 
     #[inline(never)]
-    fn uncommon_int_in_range(&mut self, field: &'static str) -> Result<Option<i32>, DecodeError> {
-        let start = self.reader;
-        match self.value_ref()? {
-            ValueRef::Int(value) => Ok(Some(value)),
-            ValueRef::Short(value) => Ok(Some(i32::from(value))),
-            ValueRef::Byte(value) => Ok(Some(i32::from(value))),
-            ValueRef::Long(_) | ValueRef::Double(_) => Ok(None),
-            _ => Err(Self::wrong_type(start, field)),
-        }
+    fn uncommon_int_lossy(&mut self) -> Result<Option<i32>, DecodeError> {
+        Ok(match self.value_ref()? {
+            ValueRef::Int(value) => Some(value),
+            ValueRef::Short(value) => Some(i32::from(value)),
+            ValueRef::Byte(value) => Some(i32::from(value)),
+            ValueRef::Long(value) => i32::try_from(value).ok(),
+            _ => None,
+        })
     }
 
     /// Decodes the current value, which must be a bool.
