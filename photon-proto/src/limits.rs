@@ -50,6 +50,8 @@ pub(crate) struct Budget {
     memory: usize,
     /// Whether what cannot be decoded is replaced instead of reported.
     tolerant: bool,
+    /// Whether a map ends with the first pair that cannot be decoded.
+    keeps_begun_map: bool,
     /// The depth at the beginning.
     outermost: u32,
     replaced: u32,
@@ -103,6 +105,7 @@ impl Budget {
             values: limits.max_values,
             memory: limits.max_memory_bytes,
             tolerant: false,
+            keeps_begun_map: false,
             outermost: limits.max_depth,
             replaced: 0,
             refunded_values: 0,
@@ -168,6 +171,18 @@ impl Budget {
             self.count_replaced();
         }
         self.tolerant
+    }
+
+    /// Makes a map end with the first pair that cannot be decoded, where nothing behind it is legible.
+    pub(crate) const fn set_keeps_begun_map(&mut self, keeps: bool) {
+        self.keeps_begun_map = keeps;
+    }
+
+    /// Whether the map that is decoded ends with a pair that cannot be: not one in another value, behind
+    /// which decoding would go on.
+    #[cold]
+    pub(crate) const fn ends_map(&self) -> bool {
+        self.keeps_begun_map && self.depth.saturating_add(1) >= self.outermost
     }
 
     /// Whether to replace a value in which `kind` was found. Counts it if so.

@@ -2,8 +2,8 @@
 
 use crate::harness::{Harness, Line, Seen, bools, each_with, objects, outcomes, strings};
 use chat_core::{
-    Content, DecodeErrorKind, Event, Messages, Outcome, Protocol, State, StatusChange, UserStatus,
-    Value,
+    Content, DecodeErrorKind, Dictionary, Event, Messages, Outcome, Protocol, State, StatusChange,
+    UserStatus, Value,
 };
 
 /// Stands in an ordinary message for the element that a test replaces.
@@ -499,6 +499,62 @@ fn sound01_a_bad_property_is_marked_and_the_others_change() {
                 other => panic!("{}: {other:?}", bad.name),
             }
         }
+    });
+}
+
+#[test]
+fn sound01_an_unknown_type_costs_the_properties_behind_it_only() {
+    on_front_end(|mut harness| {
+        if harness.row.json {
+            return;
+        }
+        let pairs = vec![
+            (Value::Byte(254), Value::Bool(true)),
+            ("a".into(), Value::Int(1)),
+            ("bad".into(), PLACE.into()),
+            ("z".into(), "end".into()),
+        ];
+        let legible = [
+            (Value::Byte(254), Value::Bool(true)),
+            ("a".into(), Value::Int(1)),
+            ("bad".into(), "\u{FFFD}".into()),
+        ];
+        let maps = [
+            Value::Hashtable(photon_proto::Hashtable(pairs.clone())),
+            Value::Dictionary(Dictionary {
+                key: photon_proto::Type::Object,
+                value: photon_proto::Type::Object,
+                pairs,
+            }),
+        ];
+        let without_an_end: [&[u8]; 2] = match harness.row.protocol {
+            Protocol::V16 => [b"\x7F123", b"s\x7F\xFFtext"],
+            _ => [b"\x7F123", b"\x07\xFF\x7Ftext"],
+        };
+        let cases = maps
+            .iter()
+            .flat_map(|map| without_an_end.map(|raw| (map, raw)));
+        for (number, (map, raw)) in cases.enumerate() {
+            let parameters = [(1, "general".into()), (5, "bob".into()), (22, map.clone())];
+            raise(&mut harness, 7, &parameters, raw);
+            match harness.take_events().as_slice() {
+                [Event::PropertiesChanged(change)] => assert_eq!(change.properties, legible),
+                other => panic!("{other:?}"),
+            }
+            // A channel that the client does not know yet.
+            let name = format!("channel {number}");
+            let parameters = [
+                (0, strings(&[&name])),
+                (15, bools(&[true])),
+                (22, map.clone()),
+            ];
+            raise(&mut harness, 5, &parameters, raw);
+            let channel = harness.client.channel(&name).expect("entered");
+            assert!(channel.publishes_subscribers());
+            assert_eq!(channel.properties().count(), legible.len());
+            harness.take_events();
+        }
+        assert_eq!(harness.client.stats().bad_messages, 0);
     });
 }
 

@@ -7,6 +7,7 @@ use crate::reader::Reader;
 use crate::value::{Type, Value, repeated};
 use alloc::vec::Vec;
 
+use super::tolerant::REPLACEMENT;
 use super::{Encoder, encode_tagged};
 
 /// The pairs of a map while it is decoded. Null keys are dropped, container keys rejected.
@@ -27,7 +28,7 @@ impl Pairs {
 
     /// Adds a pair. In tolerant decoding, a pair that no map can hold is dropped.
     #[inline(always)]
-    pub(super) fn push(
+    fn push(
         &mut self,
         b: &mut Budget,
         key: Value,
@@ -40,6 +41,51 @@ impl Pairs {
         // wire.md 4.2: readers drop a pair with a null key.
         if !matches!(key, Value::Null) {
             self.0.push((key, value));
+        }
+        Ok(())
+    }
+
+    /// Decodes `count` pairs. `is_untyped` is whether a value may have any type.
+    #[inline(always)]
+    pub(super) fn decode(
+        &mut self,
+        r: &mut Reader<'_>,
+        b: &mut Budget,
+        (count, is_untyped): (usize, bool),
+        decode_key: impl Fn(&mut Reader<'_>, &mut Budget) -> Result<Value, DecodeError>,
+        decode_value: impl Fn(&mut Reader<'_>, &mut Budget) -> Result<Value, DecodeError>,
+    ) -> Result<(), DecodeError> {
+        for _ in 0..count {
+            let key_at = r.offset();
+            let key = match decode_key(r, b) {
+                Ok(key) => key,
+                Err(error) => return self.end(b, None, error),
+            };
+            match decode_value(r, b) {
+                Ok(value) => self.push(b, key, value, key_at)?,
+                Err(error) => return self.end(b, Some(key).filter(|_| is_untyped), error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends a map of which only the pairs so far, and perhaps a last key, are legible. The value of that
+    /// key is marked.
+    ///
+    /// # Errors
+    /// `error`, unless such a map is kept.
+    #[cold]
+    fn end(
+        &mut self,
+        b: &Budget,
+        key: Option<Value>,
+        error: DecodeError,
+    ) -> Result<(), DecodeError> {
+        if !b.ends_map() {
+            return Err(error);
+        }
+        if let Some(key) = key.filter(|key| !key.is_container() && !matches!(key, Value::Null)) {
+            self.0.push((key, REPLACEMENT));
         }
         Ok(())
     }

@@ -361,7 +361,8 @@ impl<'a> Params<'a> {
             .or_else(|error| self.pass(start, error).map(ValueRef::Undecodable))
     }
 
-    /// Decodes the current value into an owned one.
+    /// Decodes the current value into an owned one. Of a map whose end cannot be found, a
+    /// [tolerant](Params::set_tolerant) cursor returns the pairs in front of what cannot be decoded.
     ///
     /// # Errors
     /// The same as [`Params::value_ref`].
@@ -369,7 +370,25 @@ impl<'a> Params<'a> {
         self.unread = false;
         let start = self.start();
         codec::decode_tagged(self.protocol, &mut self.reader, &mut self.budget)
-            .or_else(|error| self.pass(start, error).map(|_| codec::REPLACEMENT))
+            .or_else(|error| self.replacement(start, error))
+    }
+
+    /// Moves behind the value at `start`, in which `error` was found, and returns what stands for it.
+    ///
+    /// # Errors
+    /// The same as [`Params::pass`].
+    #[cold]
+    fn replacement(&mut self, start: Start<'a>, error: DecodeError) -> Result<Value, DecodeError> {
+        let mut reader = start.reader;
+        self.pass(start, error)?;
+        if self.damage.is_none() {
+            return Ok(codec::REPLACEMENT);
+        }
+        // This is the last parameter, and decoding it again costs no more than what is lost with it.
+        self.budget.set_keeps_begun_map(true);
+        let begun = codec::decode_tagged(self.protocol, &mut reader, &mut self.budget);
+        self.budget.set_keeps_begun_map(false);
+        Ok(begun.unwrap_or(codec::REPLACEMENT))
     }
 
     /// The error for the value that `start` reads, which has another type than expected.

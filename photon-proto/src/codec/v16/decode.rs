@@ -271,12 +271,8 @@ pub(in crate::codec) fn hashtable(
         return Ok(Hashtable(Vec::new()));
     }
     let mut pairs = Pairs::reserve(r, b, count, "hashtable count")?;
-    for _ in 0..count {
-        let key_at = r.offset();
-        let key = key_or_value(r, b, code::UNKNOWN)?;
-        let value = key_or_value(r, b, code::UNKNOWN)?;
-        pairs.push(b, key, value, key_at)?;
-    }
+    let untyped = |r: &mut Reader<'_>, b: &mut Budget| key_or_value(r, b, code::UNKNOWN);
+    pairs.decode(r, b, (count, true), untyped, untyped)?;
     Ok(Hashtable(pairs.last_wins()))
 }
 
@@ -355,12 +351,14 @@ fn pairs(
     let at = r.offset();
     let count = count(r, 2, "dictionary count")?;
     let mut pairs = Pairs::reserve(r, b, count, "dictionary count")?;
-    for _ in 0..count {
-        let key_at = r.offset();
-        let key = key_or_value(r, b, key)?;
-        let value = key_or_value(r, b, value)?;
-        pairs.push(b, key, value, key_at)?;
-    }
+    let is_untyped = value == code::UNKNOWN;
+    pairs.decode(
+        r,
+        b,
+        (count, is_untyped),
+        |r, b| key_or_value(r, b, key),
+        |r, b| key_or_value(r, b, value),
+    )?;
     pairs.unique(b, at)
 }
 

@@ -309,12 +309,8 @@ pub(in crate::codec) fn hashtable(
         return Ok(Hashtable(Vec::new()));
     }
     let mut pairs = Pairs::reserve(r, b, count, "hashtable count")?;
-    for _ in 0..count {
-        let key_at = r.offset();
-        let key = key_or_value(r, b, code::UNTYPED)?;
-        let value = key_or_value(r, b, code::UNTYPED)?;
-        pairs.push(b, key, value, key_at)?;
-    }
+    let untyped = |r: &mut Reader<'_>, b: &mut Budget| key_or_value(r, b, code::UNTYPED);
+    pairs.decode(r, b, (count, true), untyped, untyped)?;
     Ok(Hashtable(pairs.last_wins()))
 }
 
@@ -372,20 +368,25 @@ fn pairs(
     let [key_code, value_code] = types.codes();
     let nested = matches!(value_code, code::DICTIONARY | code::ARRAYS);
     let mut pairs = Pairs::reserve(r, b, count, "dictionary count")?;
-    for _ in 0..count {
-        let key_at = r.offset();
-        let key = key_or_value(r, b, key_code)?;
-        let value_at = r.offset();
-        let value = key_or_value(r, b, value_code)?;
-        if nested && !declared_as(&value, value_type) {
-            return Err(DecodeError::new(
-                DecodeErrorKind::MixedTypes,
-                value_at,
-                "dictionary value",
-            ));
-        }
-        pairs.push(b, key, value, key_at)?;
-    }
+    let is_untyped = value_code == code::UNTYPED;
+    pairs.decode(
+        r,
+        b,
+        (count, is_untyped),
+        |r, b| key_or_value(r, b, key_code),
+        |r, b| {
+            let value_at = r.offset();
+            let value = key_or_value(r, b, value_code)?;
+            if nested && !declared_as(&value, value_type) {
+                return Err(DecodeError::new(
+                    DecodeErrorKind::MixedTypes,
+                    value_at,
+                    "dictionary value",
+                ));
+            }
+            Ok(value)
+        },
+    )?;
     pairs.unique(b, at)
 }
 
