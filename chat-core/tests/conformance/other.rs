@@ -122,11 +122,7 @@ fn malformed() -> Vec<(u8, Vec<(u8, Value)>)> {
                 id.clone(),
             ],
         ),
-        (
-            0,
-            vec![channel.clone(), senders.clone(), (2, "hi".into()), id],
-        ),
-        (0, vec![channel, senders, messages, (8, "nine".into())]),
+        (0, vec![channel, senders, (2, "hi".into()), id]),
         (2, vec![]),
         (2, vec![(3, "hi".into()), (8, Value::Int(9))]),
         (2, vec![(5, "bob".into()), (8, Value::Int(9))]),
