@@ -364,7 +364,6 @@ mod messages;
 mod model;
 mod operation;
 mod options;
-mod repair;
 mod restore;
 mod secret;
 #[cfg(feature = "serde")]

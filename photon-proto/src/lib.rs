@@ -86,6 +86,7 @@ pub mod message;
 pub mod peer;
 mod random;
 mod reader;
+mod repair;
 mod role;
 #[cfg(feature = "serde")]
 pub mod serde;
@@ -104,6 +105,7 @@ pub use error::{DecodeError, DecodeErrorKind, EncodeError, EncodeErrorKind};
 pub use hashing::HashKeys;
 pub use limits::Limits;
 pub use random::Random;
+pub use repair::Repair;
 pub use role::Role;
 #[cfg(feature = "serde")]
 pub use serde::{

@@ -1,6 +1,7 @@
 //! Limits on the cost of a message, and the budget that every decoding path charges.
 
 use crate::error::{DecodeError, DecodeErrorKind};
+use crate::repair::Repair;
 
 /// Upper bounds on the cost of one message, in both protocols. Spec: wire.md 4.4.
 ///
@@ -68,6 +69,8 @@ pub(crate) struct Budget {
     /// Whether the work of the whole message is limited: that of a message in which what cannot be
     /// decoded costs only itself would otherwise be a multiple of what a message may have.
     limits_work: bool,
+    /// What repairs the texts of the message.
+    repair: Repair,
     /// The limit that keeps containers from being decoded, because too much was taken back or done.
     exhausted: Option<DecodeErrorKind>,
 }
@@ -114,6 +117,7 @@ impl Budget {
             steps: 0,
             allocations: 0,
             limits_work: false,
+            repair: Repair::new(),
             exhausted: None,
         }
     }
@@ -183,6 +187,10 @@ impl Budget {
     #[cold]
     pub(crate) const fn ends_map(&self) -> bool {
         self.keeps_begun_map && self.depth.saturating_add(1) >= self.outermost
+    }
+
+    pub(crate) const fn repair(&mut self) -> &mut Repair {
+        &mut self.repair
     }
 
     /// Whether to replace a value in which `kind` was found. Counts it if so.

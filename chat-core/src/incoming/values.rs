@@ -1,11 +1,11 @@
 //! Conversions of parameters that more than one event uses.
 
 use super::Incoming;
-use crate::repair::Repair;
 use alloc::string::String;
 use alloc::vec::Vec;
 use photon_proto::{
-    Array, DecodeError, DecodeErrorKind, Element, ElementSink, Params, Text, Value, ValueRef,
+    Array, DecodeError, DecodeErrorKind, Element, ElementSink, Params, Repair, Text, Value,
+    ValueRef,
 };
 
 impl Incoming<'_> {

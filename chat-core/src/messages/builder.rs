@@ -3,14 +3,13 @@
 use super::block::{Block, Other, Others, Tail};
 use super::index::{Index, List, Span};
 use super::{Messages, Undecodable};
-use crate::repair::{REPLACEMENT, Repair};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use photon_proto::{DecodeError, DecodeErrorKind, Decoded, Element, Timestamp, ValueRef};
+use photon_proto::{DecodeError, DecodeErrorKind, Decoded, Element, Repair, Timestamp, ValueRef};
 
 /// Stands for a sender that is no text, and for bytes of one that are not UTF-8.
-const UNKNOWN: &str = REPLACEMENT;
+const UNKNOWN: &str = "\u{FFFD}";
 /// How errors call the contents.
 const MESSAGES: &str = "messages (p2)";
 /// The most memory for what cannot be decoded in one event: enough for 2,000 contents without their

@@ -58,12 +58,7 @@ pub(super) fn lossy(bytes: &[u8], b: &mut Budget, at: usize) -> Result<Text, Dec
     // As `String::from_utf8_lossy`, with space for the first replacements: nearly all texts have few, and
     // moving the text to get space costs as much as decoding it.
     let mut text = String::with_capacity(bytes.len() + 8);
-    for chunk in bytes.utf8_chunks() {
-        text.push_str(chunk.valid());
-        if !chunk.invalid().is_empty() {
-            text.push('\u{FFFD}');
-        }
-    }
+    b.repair().each(bytes, |part| text.push_str(part));
     Ok(text.into())
 }
 

@@ -9,7 +9,7 @@ use crate::reader::Reader;
 use crate::text::Text;
 use crate::value::Value;
 use alloc::borrow::Cow;
-use alloc::string::{String, ToString};
+use alloc::string::ToString;
 
 /// Stands for a value of which nothing is legible.
 pub(crate) const REPLACEMENT: Value = Value::String(Text::from_static("\u{FFFD}"));
@@ -76,7 +76,7 @@ pub(crate) fn debug_message_lossy<'a>(
 ) -> Result<Option<Cow<'a, str>>, DecodeError> {
     let code = r.u8("debug message type")?;
     if code == text_code(protocol) {
-        return Ok(Some(String::from_utf8_lossy(string_bytes(protocol, r)?)));
+        return Ok(Some(b.repair().text(string_bytes(protocol, r)?)));
     }
     let text = match decode_scalar(protocol, r, code)? {
         Some(ValueRef::Bool(value)) => value.to_string(),

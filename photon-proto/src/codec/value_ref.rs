@@ -4,10 +4,10 @@ use crate::codec::{self, Protocol};
 use crate::error::DecodeError;
 use crate::limits::{Budget, Limits};
 use crate::reader::Reader;
+use crate::repair::Repair;
 use crate::text::Text;
 use crate::value::{Custom, Value};
 use alloc::borrow::Cow;
-use alloc::string::String;
 use bytes::Bytes;
 
 /// A value borrowed from the received bytes.
@@ -206,7 +206,7 @@ impl<'a> ValueRef<'a> {
     pub fn text_lossy(&self) -> Option<Cow<'a, str>> {
         match self {
             Self::String(text) => Some(Cow::Borrowed(text)),
-            Self::Undecodable(raw) => raw.text_bytes().map(String::from_utf8_lossy),
+            Self::Undecodable(raw) => raw.text_bytes().map(|bytes| Repair::new().text(bytes)),
             _ => None,
         }
     }

@@ -247,6 +247,10 @@ pub(super) fn messages(protocol: Protocol) -> Vec<Named> {
                 .list(1, |all| all.text(b""))),
         ),
         (
+            "a long status that is not UTF-8",
+            one(status().list(31, |all| all.text(&[0xFF; 31_000]))),
+        ),
+        (
             "channels without names",
             one(Bytes::event(protocol, 5, 1)
                 .parameter(0)

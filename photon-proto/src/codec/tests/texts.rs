@@ -450,3 +450,28 @@ fn a_text_whose_length_is_part_of_a_character_is_refused() {
         );
     }
 }
+
+#[test]
+fn sound07_a_value_has_a_limited_number_of_replacements() {
+    for protocol in [V16, V18] {
+        let mut bytes = Vec::new();
+        let mut event = MessageWriter::event(&mut bytes, protocol, &LIMITS, 1).unwrap();
+        event
+            .put(1, &lists(&["x".repeat(20_000).as_str(), "x"])[0])
+            .unwrap();
+        event.finish().unwrap();
+        for byte in bytes.iter_mut().filter(|byte| **byte == b'x') {
+            *byte = 0xFF;
+        }
+        // The type code of a list of texts of 1.6 is no part of a text.
+        let body = &bytes[Header::LENGTH..];
+        let message =
+            Message::decode_tolerant(MessageKind::Event, protocol, &LIMITS, body).unwrap();
+        let Message::Event { mut params, .. } = message else {
+            panic!("an event");
+        };
+        assert_eq!(params.next_key(), Ok(Some(1)));
+        let expected = lists(&["\u{FFFD}".repeat(16_385).as_str(), "\u{FFFD}"]);
+        assert!(expected.contains(&params.value().unwrap()));
+    }
+}

@@ -1,7 +1,10 @@
 //! [`Repair`]: texts of a message with U+FFFD in place of what is not UTF-8. Spec: chat.md 4.9.
 
+use alloc::borrow::Cow;
+use alloc::string::String;
+
 /// U+FFFD.
-pub(crate) const REPLACEMENT: &str = "\u{FFFD}";
+const REPLACEMENT: &str = "\u{FFFD}";
 
 /// The replacements that a message may have besides one for each text: as many as it may have values.
 const MAX_REPLACED: u32 = 16_384;
@@ -9,19 +12,44 @@ const MAX_REPLACED: u32 = 16_384;
 /// Replaces what is not UTF-8 in the texts of one message.
 ///
 /// Every byte of a megabyte may be a place of its own, and each costs as much as sixty bytes of text. So
-/// once many were replaced, the first such place of a text and all behind it become one U+FFFD.
-#[derive(Debug)]
-pub(crate) struct Repair {
+/// once 16,384 were replaced, the first such place of a text and all behind it become one U+FFFD.
+///
+/// ```
+/// use photon_proto::Repair;
+///
+/// assert_eq!(Repair::new().text(b"a\xFFb"), "a\u{FFFD}b");
+/// ```
+#[derive(Clone, Debug)]
+pub struct Repair {
     left: u32,
 }
 
+impl Default for Repair {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Repair {
-    pub(crate) const fn new() -> Self {
+    /// For the texts of one message.
+    #[must_use]
+    pub const fn new() -> Self {
         Self { left: MAX_REPLACED }
     }
 
+    /// Returns the repaired text.
+    #[must_use]
+    pub fn text<'t>(&mut self, text: &'t [u8]) -> Cow<'t, str> {
+        if let Ok(text) = core::str::from_utf8(text) {
+            return Cow::Borrowed(text);
+        }
+        let mut repaired = String::with_capacity(text.len());
+        self.each(text, |part| repaired.push_str(part));
+        Cow::Owned(repaired)
+    }
+
     /// Passes the parts of the repaired text to `push`. Returns whether anything was replaced.
-    pub(crate) fn each<'t>(&mut self, text: &'t [u8], mut push: impl FnMut(&'t str)) -> bool {
+    pub fn each<'t>(&mut self, text: &'t [u8], mut push: impl FnMut(&'t str)) -> bool {
         let mut has_replaced = false;
         for chunk in text.utf8_chunks() {
             if !chunk.valid().is_empty() {
@@ -47,7 +75,8 @@ mod tests {
 
     fn repaired(repair: &mut Repair, text: &[u8]) -> (String, bool) {
         let mut all = String::new();
-        let has_replaced = repair.each(text, |part| all.push_str(part));
+        let has_replaced = repair.clone().each(text, |part| all.push_str(part));
+        assert_eq!(repair.text(text), all);
         (all, has_replaced)
     }
 
