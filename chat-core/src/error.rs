@@ -35,8 +35,9 @@ pub enum RequestError {
     #[error("the {0} must not be empty")]
     Empty(&'static str),
     /// An id, version or region has white space or invisible characters around it or a control
-    /// character in it, as after copying it from a page. The server would refuse it, or take it for another one, with a text
-    /// in which that cannot be seen. The text itself is left out: it may be a user id.
+    /// character in it, as after copying it from a page. The server would refuse it, or take it for
+    /// another one, with a text in which that cannot be seen. The text itself is left out: it may be a
+    /// user id.
     #[error("the {what} {why}: was it copied with something around it? trim it")]
     InvalidId {
         /// The name of the id.

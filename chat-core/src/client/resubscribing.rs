@@ -178,12 +178,12 @@ impl ChatClient {
         let restore = self.resubscription.as_ref();
         restore.is_some_and(|restore| restore.is_due())
             && !self.events.is_full()
-            && !self.has_begun_list()
+            && !self.has_deferred()
     }
 
-    /// Whether a long list of channels was begun, whose other outcomes come before
+    /// Whether the rest of a large event waits: the outcomes of a long list of channels come before
     /// [`Event::Restored`].
-    fn has_begun_list(&self) -> bool {
+    fn has_deferred(&self) -> bool {
         let connection = self.connection.as_ref();
         connection.is_some_and(|connection| connection.deferred.is_some())
     }
